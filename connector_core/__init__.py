@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core.clock import Clock
+from connector_core.contract import hookspecs
 from connector_core.contract.addresses import http_address
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
@@ -20,6 +21,7 @@ from connector_core.contract.errors import (
 )
 from connector_core.contract.handles import AnyIntegration, AnySource, Core, Integration, Source, finished, no_grant
 from connector_core.contract.hookspecs import hookimpl
+from connector_core.contract.lazy_hooks import LazyHooks, implements
 from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.contract.memory import Memory
 from connector_core.contract.models import (
@@ -133,6 +135,7 @@ __all__ = [
     "IncidentStatus",
     "IncidentUpdate",
     "Integration",
+    "LazyHooks",
     "Location",
     "Memory",
     "NotCreated",
@@ -178,7 +181,9 @@ __all__ = [
     "duration_field",
     "finished",
     "hookimpl",
+    "hookspecs",
     "http_address",
+    "implements",
     "is_template",
     "make_secret",
     "mistake_in",

@@ -9,9 +9,9 @@ its text is the line that installs it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class SourceSandbox(Protocol):
@@ -62,6 +62,16 @@ class SandboxAbility(StrEnum):
     COMMENTS = "comments"  # tickets have comments, internal ones too
     EDITS_DESCRIPTION = "edits_description"  # people change the description of a ticket
     DELETES = "deletes"  # people delete tickets
+    INTERRUPTS = "interrupts"  # people act between an edit and the reading of its answer, see `Interruptible`
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """What a `Sandbox` can be told besides where it has the ability `INTERRUPTS`."""
+
+    def interrupt(self, act: Callable[[], object]) -> None:
+        """Call `act` once, between the next edit by the API and the reading of what it answers."""
+        ...
 
 
 class Sandbox(Protocol):

@@ -124,6 +124,9 @@ class Fixes:
     page: str = ""
 
 
+_WORDS = ("message", "msg", "detail", "description", "title", "error_description")
+
+
 def complaint_of(response: Response) -> Complaint:
     """Read what many APIs write: `{"error": {"message", "detail"}}`, `{"message"}`, `{"errors": {field: sentence}}`.
 
@@ -133,7 +136,7 @@ def complaint_of(response: Response) -> Complaint:
     shown = body["error"] if isinstance(body.get("error"), dict) else body
     errors = as_object(body.get("errors"))
     fields = {sentence(name): sentence(text) for name, text in errors.items() if isinstance(text, str)}
-    said = [sentence(shown.get(name)) for name in ("message", "detail", "description", "title", "error_description")]
+    said = [sentence(shown.get(name)) for name in _WORDS]
     if isinstance(body.get("error"), str):
         said.insert(0, sentence(body["error"]))
     sentences = tuple(dict.fromkeys(one for one in said if one))

@@ -13,6 +13,7 @@ from connector_core.kit.creating import wait_for_lost_answer
 LOST = "It is not known whether the comment was written, for the answer was lost; it is being looked for."
 
 _LONGEST_ID = 255
+_LEFT = "One is there still and has to be deleted by hand."
 _BECAME_PUBLIC = "comments become public"
 
 
@@ -63,13 +64,13 @@ def write_once(  # noqa: PLR0913 - by keyword
 class Internal:
     """Sees to it that internal comments stay internal, for the account that is authorized now.
 
-    `remove` deletes a comment by its id. `fix` says how the account gets to write internal comments. Once one became
-    public no more are written until access is authorized again.
+    `remove` deletes a comment by its id, None where nobody can. `fix` says how the account gets to write internal
+    comments. Once one became public no more are written until access is authorized again.
 
     >>> internal.before()
     """
 
-    def __init__(self, integration: AnyIntegration, remove: Callable[[str], object], fix: str) -> None:
+    def __init__(self, integration: AnyIntegration, remove: Callable[[str], object] | None, fix: str) -> None:
         self.integration = integration
         self.remove = remove
         self.fix = fix
@@ -96,11 +97,13 @@ class Internal:
         if not shown.is_public:
             return
         self.integration.memory.remember(_BECAME_PUBLIC, self._login())
+        if self.remove is None:
+            raise self._refusal(_LEFT)
         try:
             self.remove(shown.id)
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
             self.integration.log.warning("public_comment_left", comment=shown.id, reason=exc.message)
-            raise self._refusal("One is there still and has to be deleted by hand.") from exc
+            raise self._refusal(_LEFT) from exc
         raise self._refusal("No more are written.")
 
     def _login(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
 from connector_core.contract.models import (
@@ -16,6 +17,9 @@ from connector_core.contract.models import (
 )
 from connector_core.kit.details import Details
 
+#: What makes a ticket, at once or after a look: what `create_once` takes.
+AnyCreate: TypeAlias = CreateTicket | FindTicket
+
 LOST = "It is not known whether the ticket was created, for the answer was lost; it is being looked for."
 UNREADABLE_FIX = "It is looked for again automatically."
 
@@ -23,7 +27,7 @@ _LOOK_AGAIN_S = 15.0
 
 
 def create_once(
-    change: CreateTicket | FindTicket,
+    change: AnyCreate,
     *,
     make: Callable[[], Receipt],
     find: Callable[[], Iterable[TicketSnapshot | UnreadableTicket]],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib.resources import files
 
 from connector_core.contract.lengths import whole_graphemes
 
@@ -118,3 +119,12 @@ def beginning(text: str, longest: int, *, count: Callable[[str], int] = len) -> 
         else:
             high = middle - 1
     return text[: whole_graphemes(text, low)]
+
+
+def packaged(package: str, name: str) -> str:
+    """Return a text that is a file of a package: what set-up tells people to do, a script that they paste.
+
+    >>> packaged("connector_core", "py.typed")
+    ''
+    """
+    return files(package).joinpath(name).read_text(encoding="utf-8")

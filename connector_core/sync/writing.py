@@ -119,15 +119,21 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
     except TicketChanged as exc:
         _look_again(lane, exc.ticket, ticket)
         return
-    _refuse_another(lane, receipt.ticket, ticket)
+    for snapshot in filter(None, (receipt.ticket, receipt.since)):
+        _refuse_another(lane, snapshot, ticket)
     if receipt.untouched:
         _leave_finished(lane, receipt, ticket, values)
         return
     receipt = _with_untold(lane, receipt, written)
     shown = _shown_after(receipt, ticket, written)
     base = {d.field: _agreed_after(receipt, shown, d) for d in written}
-    entries = tuple(_entry_of(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written)
-    lane.record(Progress(ticket=shown, base=base, entries=entries))
+    entries = [_entry_of(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written]
+    now = shown
+    if receipt.since is not None:  # what is agreed on is our write: what was made of it since is a change
+        now = receipt.since.over(shown)
+        told = {**differences(shown, now), "why": Nuance.BEHIND_A_WRITE}
+        entries.append(lane.entry(TimelineKind.TICKET_CHANGED, "ticket", told))
+    lane.record(Progress(ticket=now, base=base, entries=tuple(entries)))
 
 
 def _look_again(lane: Lane, ticket: TicketSnapshot, before: TicketSnapshot) -> None:

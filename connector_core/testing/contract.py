@@ -18,6 +18,7 @@ from connector_core.clock import Clock
 from connector_core.config.models import IntegrationEntry, SourceEntry
 from connector_core.contract import hookspecs
 from connector_core.contract.errors import WebhookRejected
+from connector_core.contract.lazy_hooks import implementation_of
 from connector_core.contract.models import InboundRequest
 from connector_core.plugins import Plugin, load_plugins
 from connector_core.testing.clock import FrozenClock
@@ -158,7 +159,8 @@ class PluginContract:
             hook = getattr(self._hooks, name, None)
             if hook is None:
                 continue  # a plugin that was put together in a test
-            taken = list(inspect.signature(hook).parameters)
+            parameters = inspect.signature(implementation_of(hook)).parameters.values()
+            taken = [one.name for one in parameters if one.default is one.empty]
             assert taken == given, f"{name} takes {taken}, and is given {given}"
 
     def test_its_readme_names_every_setting(self) -> None:

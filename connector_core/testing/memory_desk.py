@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -145,6 +145,8 @@ class MemoryDesk(InMemory):
         self.is_careful = False
         #: Whether searches ignore what they are asked and find everything.
         self.finds_everything = False
+        #: What people do right behind an edit of the connector's, before it is answered; each once.
+        self.interruptions: list[Callable[[], object]] = []
         #: For how long a search does not know of a change yet.
         self.index_lag = timedelta()
         #: Every webhook so far, in order.
@@ -360,7 +362,11 @@ class MemoryDesk(InMemory):
         new = self._values(change.incident, [name.value for name in change.fields])
         was_cut = "title" in new and new["title"] != change.incident.title
         as_written = frozenset({FieldName.TITLE} if was_cut else ())
-        return Receipt(ticket=self._write(change.ticket, new), as_written=as_written)
+        ours = self._write(change.ticket, new)
+        if self.interruptions:
+            self.interruptions.pop(0)()
+        now = self._visible(change.ticket.id).shown
+        return Receipt(ticket=ours, since=None if now == ours else now, as_written=as_written)
 
     def _close(self, change: CloseTicket, status: str) -> Receipt:
         seen = self._visible(change.ticket.id)

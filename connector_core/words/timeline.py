@@ -90,6 +90,7 @@ NUANCES: Mapping[tuple[TimelineKind, str], Template] = {
         "{author} commented internally in {desk}. Internal comments are not synced."
     ),
     (TimelineKind.TICKET_CHANGED, Nuance.BEFORE_A_WRITE): "Changed in {desk} just before our update, which was redone.",
+    (TimelineKind.TICKET_CHANGED, Nuance.BEHIND_A_WRITE): "Changed in {desk} right after our update.",
     (TimelineKind.TICKET_MERGED, Nuance.FOLLOWED): "{former} was merged into {ticket} in {desk}, which is now linked.",
     (TimelineKind.TICKET_FOUND, Nuance.EARLIER_LIFE): "{ticket} was already in {desk} and is now linked.",
     (TimelineKind.NO_TICKET, Nuance.INCIDENT_OVER): (

@@ -313,3 +313,18 @@ def test_a_plugin_that_shows_another_ticket_is_at_fault(lab):
     link = happen(lab, EventType.UPDATED, title="By the platform")
 
     assert (link.status.code, link.ticket.id) == ("plugin_broken", "1")
+
+
+@pytest.mark.parametrize("theirs", ["By the agent", "Offline"], ids=["third", "former"])
+def test_what_a_person_sets_right_behind_a_write_reaches_the_incident(lab, theirs):
+    """Agreed is what was written: another title, and the former one too, is the person's, and stays."""
+    former = happen(lab, title="Offline").ticket.title
+    lab.desk.interruptions.append(lambda: lab.desk.edit("1", title=theirs))
+
+    link = happen(lab, EventType.UPDATED, title="By the platform")
+
+    assert former == "Offline"
+    assert (link.ticket.title, link.incident.title) == (theirs, theirs)
+    assert [kind for name, kind in kinds(lab) if name == "on_incident_event"] == ["CreateTicket", "WriteFields"]
+    told = [entry for entry in lab.store.timelines.read(link.id) if entry.kind == "ticket_changed"]
+    assert [entry.values["why"] for entry in told] == ["behind_a_write"]

@@ -10,13 +10,15 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.kit.steps import filled_script
+from connector_core.kit.texts import packaged
 from connector_core.plugins import load_plugins
-from connector_request_tracker import webhook
 from connector_request_tracker_sandbox import RequestTrackerSandbox
 from connector_request_tracker_sandbox.site import QUEUE
 from tests.support.holding import Holding
 from tests.support.needed import require
 from tests.support.served import Visitor
+
+SCRIP = packaged("connector_request_tracker", "scrip.pl")
 
 pytestmark = pytest.mark.request_tracker
 
@@ -54,7 +56,7 @@ def open_stage(tmp_path):
         def paste(url, secret):
             """Paste what the wizard hands out; where a test copies it itself, it does so later."""
             if not scrip:
-                told(url, secret, script=filled_script(webhook.script(), {"url": url, "secret": secret}))
+                told(url, secret, script=filled_script(SCRIP, {"url": url, "secret": secret}))
 
         site.register_webhook = paste
         stage = Stage(sandbox_plugin(load_plugins(), "request_tracker"), tmp_path, sandbox=site, **options)
@@ -123,7 +125,7 @@ def test_what_a_lost_delivery_would_have_told_is_read(open_stage):
     """Nobody sends it again: a Scrip that reaches nobody loses what it tells, and the next reading finds it."""
     stage = open_stage(scrip=True, reconcile="1s")
     nowhere = {"url": "http://127.0.0.1:9/", "secret": stage.environ["DEMO_WEBHOOK_SECRET"]}
-    stage.sandbox.register_webhook("", "", script=filled_script(webhook.script(), nowhere))
+    stage.sandbox.register_webhook("", "", script=filled_script(SCRIP, nowhere))
     incident, ticket = opened(stage)
 
     stage.sandbox.edit_ticket(ticket, title="Power supply dead", priority="low")

@@ -9,14 +9,16 @@ import pytest
 from playwright.sync_api import Browser
 
 from connector_core.kit.steps import filled_script
+from connector_core.kit.texts import packaged
 from connector_core.plugins import Plugin
 from connector_core.testing import BrowserSetup, DaemonLife, TicketingLife
 from connector_core.testing.conformance.ground import MovingClock
 from connector_core.testing.trials import try_mutants
-from connector_request_tracker import webhook
 from connector_request_tracker_sandbox import RequestTrackerSandbox
 from tests.support.browser import open_browser
 from tests.support.needed import require
+
+SCRIP = packaged("connector_request_tracker", "scrip.pl")
 
 pytestmark = pytest.mark.request_tracker
 
@@ -26,7 +28,7 @@ class PastedSite(RequestTrackerSandbox):
 
     def register_webhook(self, url, secret, *, script=None):
         """Paste it, filled in."""
-        filled = filled_script(webhook.script(), {"url": url, "secret": secret})
+        filled = filled_script(SCRIP, {"url": url, "secret": secret})
         super().register_webhook(url, secret, script=script or filled)
 
 

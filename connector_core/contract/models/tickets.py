@@ -210,6 +210,9 @@ class Receipt(Record):
 
     #: The ticket as it now shows.
     ticket: TicketSnapshot
+    #: The ticket as it shows by now, where somebody changed it right behind a write of fields: `ticket` is then as that
+    #: write left it, so that theirs is a change still to be seen.
+    since: TicketSnapshot | None = None
     #: Set when the ticket was found after a lost answer: how it looked when it was made, so that what people changed
     #: since is seen.
     as_created: TicketSnapshot | None = None

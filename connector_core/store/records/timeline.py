@@ -73,6 +73,7 @@ class Nuance(StrEnum):
     SENT_ELSEWHERE = "sent_elsewhere"  # by the routing of the organization
     NOT_OPENED_WHILE_ACTIVE = "not_opened_while_active"
     BEFORE_A_WRITE = "before_a_write"
+    BEHIND_A_WRITE = "behind_a_write"
     INTERNAL = "internal"
     SYNC_OFF = "sync_off"
     UNCHANGED = "unchanged"

@@ -27,6 +27,8 @@ ABILITIES = MappingProxyType(
         "edit_title": "the title of a ticket can be changed",
         "edit_description": "the description of a ticket can be changed",
         "edit_priority": "the priority of a ticket can be changed",
+        "told_writes": "it can be told what others did in the moment of a write: by versions, a history, or a count",
+        "conditional_writes": "a change can be written on the condition that nobody was faster",
         "description": "a ticket shows its description",
         "priority": "a ticket has a priority",
         "close": "a ticket can be closed",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
 import pytest
 
 from connector_core.contract.errors import ConnectorError, TicketChanged
-from connector_core.contract.models import FieldName
+from connector_core.contract.models import FieldName, Receipt
+from connector_core.contract.sandboxes import Interruptible, SandboxAbility
 from connector_core.testing.conformance.checks import Checks, needs
 from connector_core.testing.conformance.faults import (
     ANSWER_LOST,
@@ -16,9 +20,13 @@ from connector_core.testing.conformance.faults import (
     THROTTLED,
     Fault,
     Rule,
+    meanwhile,
 )
+from connector_core.testing.conformance.ground import Opened
 from connector_core.testing.conformance.texts import plain
 
+# When a person acts: between our look and our write, between the write and its answer, right behind the answer.
+When: TypeAlias = Literal["before", "within", "behind"]
 OF_A_WRITE = (RESET, ANSWER_LOST, THROTTLED, HTML_INSTEAD)
 
 
@@ -86,6 +94,81 @@ class Editing(Checks):
         assert raised.value.ticket.title == seen_to
         assert self.ground.shown(opened.ticket.id)["title"] == seen_to
         assert len(self.ground.session.written) == writes
+
+    @needs("edit_title", "conditional_writes")
+    def test_no_persons_change_is_replaced_by_a_write_under_way(self) -> None:
+        """A person who changes the field between our look and our write is told as it is; nothing is written."""
+        opened = self.ground.open()
+
+        ended = self._write_amid(opened, [self._third(opened)], when="before")
+
+        assert isinstance(ended, TicketChanged), "the write went over the change of a person"
+        assert ended.ticket.title == self.ground.shown(opened.ticket.id)["title"] == self._third(opened)
+
+    @needs("edit_title", "told_writes")
+    @pytest.mark.parametrize("is_undone", [False, True], ids=["third", "former"])
+    def test_a_persons_change_that_a_write_replaced_is_told(self, is_undone: bool) -> None:  # noqa: FBT001 - a parameter
+        """Where no write can be made on a condition, a note says that somebody was there at the same moment."""
+        opened = self.ground.open()
+        titles = [self._third(opened), *([opened.ticket.title] if is_undone else [])]
+
+        ended = self._write_amid(opened, titles, when="before")
+
+        shown = self.ground.shown(opened.ticket.id)["title"]
+        assert shown in {titles[-1], self._ours(opened)}
+        if isinstance(ended, TicketChanged):
+            assert ended.ticket.title == shown == titles[-1]
+        else:
+            assert ended.ticket.title == shown == self._ours(opened)
+            assert ended.note or is_undone, "a change of a person was written over without a word"
+
+    @needs("edit_title", "told_writes")
+    @pytest.mark.parametrize("when", ["within", "behind"])
+    @pytest.mark.parametrize("is_undone", [False, True], ids=["third", "former"])
+    def test_no_persons_change_right_behind_a_write_is_lost(self, when: When, is_undone: bool) -> None:  # noqa: FBT001 - a parameter
+        """It stays, and is neither taken for what became of ours nor for ours: agreed is what was written.
+
+        *Within* is before our write was answered, as far as the stand-in lets somebody in there.
+        """
+        opened = self.ground.open()
+        theirs = opened.ticket.title if is_undone else self._third(opened)
+
+        ended = self._write_amid(opened, [theirs], when=when)
+
+        assert self.ground.shown(opened.ticket.id)["title"] == theirs, "a change of a person was written over"
+        assert self.ground.read(opened.ticket.id).title == theirs
+        if isinstance(ended, TicketChanged):
+            assert ended.ticket.title == theirs
+            return
+        told = ended.refused.keys() | ended.unkept.keys()
+        assert FieldName.TITLE not in told, "a change of a person is taken for what became of ours"
+        assert ended.ticket.title == self._ours(opened), "a change of a person is agreed on unseen"
+        assert ended.since is None or ended.since.title == theirs
+
+    def _write_amid(self, opened: Opened, titles: Sequence[str], *, when: When) -> Receipt | TicketChanged:
+        """Write our title while a person gives the ticket others, one after the other; return what is said of it."""
+        desk, ticket_id = self.ground.desk, opened.ticket.id
+
+        def act() -> None:
+            for title in titles:
+                desk.edit_ticket(ticket_id, title=title)
+
+        may_interrupt = SandboxAbility.INTERRUPTS in desk.abilities
+        if when == "within" and may_interrupt and isinstance(desk, Interruptible):
+            desk.interrupt(act)
+        else:
+            fault = meanwhile(act, is_before=when == "before")
+            self.ground.session.strike(fault, Rule.writes())
+        try:
+            return self.ground.write(opened, FieldName.TITLE, title=self._ours(opened))
+        except TicketChanged as exc:
+            return exc
+
+    def _ours(self, opened: Opened) -> str:
+        return f"{opened.incident.title} and burns"
+
+    def _third(self, opened: Opened) -> str:
+        return f"{opened.incident.title} - seen to"
 
     @needs("edit_title")
     def test_after_a_look_the_change_is_written(self) -> None:

@@ -307,6 +307,22 @@ def fuzzy_search(marker: str, other: str) -> Fault:
     return Fault("a search that is not exact", strike)
 
 
+def meanwhile(act: Callable[[], object], *, is_before: bool) -> Fault:
+    """Return a fault that lets somebody act right before a call reaches the other side, or right behind its answer."""
+
+    def strike(request: requests.PreparedRequest, send: Send) -> requests.Response:
+        if is_before:
+            act()
+            return send(request)
+        real = send(request)
+        body = real.content
+        act()
+        kept = {name: text for name, text in real.headers.items() if name.lower() not in _OF_A_BODY}
+        return answer(request, real.status_code, body, kept)
+
+    return Fault(f"somebody acts {'before' if is_before else 'behind'} it", strike, is_done=not is_before)
+
+
 def other_times(request: requests.PreparedRequest, send: Send) -> requests.Response:
     """Tell all times of an answer in whole seconds and in another zone: the same moments, less exactly."""
     real = send(request)

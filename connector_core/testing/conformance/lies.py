@@ -130,6 +130,31 @@ def writes_over(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
         return truth(hook, **{**given, "change": given["change"].model_copy(update={"ticket": exc.ticket})})
 
 
+def takes_theirs_for_ours(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
+    """Show what a person made of a ticket right behind a write as what became of the write."""
+    receipt = truth(hook, **given)
+    if isinstance(receipt, Receipt) and receipt.since is not None:
+        return receipt.model_copy(update={"ticket": receipt.since, "since": None})
+    return receipt
+
+
+def writes_over_what_came_behind(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
+    """Write once more what does not show right behind a write, as if the ticketing system had dropped it."""
+    receipt = truth(hook, **given)
+    if isinstance(receipt, Receipt) and receipt.since is not None:
+        return truth(hook, **{**given, "change": given["change"].model_copy(update={"ticket": receipt.since})})
+    return receipt
+
+
+def silent_about_others(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
+    """Say nothing of what a person set right before a write, whether it was written over or not."""
+    try:
+        receipt = truth(hook, **given)
+    except TicketChanged as exc:
+        return Receipt(ticket=exc.ticket)
+    return receipt.model_copy(update={"note": ""}) if isinstance(receipt, Receipt) else receipt
+
+
 def swallowed(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
     try:
         return truth(hook, **given)

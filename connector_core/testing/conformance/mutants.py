@@ -211,6 +211,24 @@ MUTANTS: tuple[Mutant, ...] = (
         "a person's change is written over", "no_persons", abilities=frozenset({"edit_title"}), says=lies.writes_over
     ),
     Mutant(
+        "a person's change behind a write is taken for what became of it",
+        "right_behind",
+        abilities=frozenset({"edit_title", "told_writes"}),
+        says=lies.takes_theirs_for_ours,
+    ),
+    Mutant(
+        "what does not show behind a write is written once more, whoever changed it",
+        "right_behind",
+        abilities=frozenset({"edit_title", "told_writes"}),
+        says=lies.writes_over_what_came_behind,
+    ),
+    Mutant(
+        "what was set in the moment of a write is not told",
+        "a_write_replaced",
+        abilities=frozenset({"edit_title", "told_writes"}),
+        says=lies.silent_about_others,
+    ),
+    Mutant(
         "the receipt is of another ticket",
         "new_title",
         abilities=frozenset({"edit_title"}),

@@ -50,7 +50,11 @@ RULES = (
         "Deleted tickets are told from those that are there",
         ("test_a_deleted_ticket_is_gone", "test_a_write_to_a_deleted", "test_what_cannot_be_there"),
     ),
-    Rule("silver", "No person's change is written over unseen", ("test_no_persons_change",)),
+    Rule(
+        "silver",
+        "No person's change is written over unseen",
+        ("test_no_persons_change", "test_a_persons_change_that"),
+    ),
     Rule("silver", "Changes just before the last look are not missed", ("test_a_change_within",)),
     Rule("silver", "Limits are waited for, and nothing is made meanwhile", ("test_a_limit_creates",)),
     Rule("silver", "A write that failed can be repeated", ("test_a_write_that_failed", "test_a_close_that_failed")),

@@ -1,57 +1,11 @@
-"""Roundup as a ticketing system: who the plugin is, what set-up asks, and what is tried before the first incident."""
+"""Roundup as a ticketing system: where its hooks are. Each is imported when it is called first."""
 
-from __future__ import annotations
+from connector_core import LazyHooks, hookspecs
 
-from collections.abc import Iterator, Sequence
+hook = LazyHooks(__name__)
 
-import connector_core as core
-from connector_core.kit import checks, steps, texts
-from connector_roundup.tracker import RoundupIntegration, RoundupSettings, names_of
-from connector_roundup.tracker import fetch_tickets as fetch_tickets
-from connector_roundup.writing import on_incident_event as on_incident_event
-
-ACCOUNT = (
-    core.SetupField("address", "Address", "Of the tracker.", needs_again=frozenset({"password"})),
-    core.SetupField("user", "User", "The login that the connector works as; the role User will do."),
-    core.SetupField("password", "Password", "Of that user.", core.FieldKind.SECRET),
-)
-
-
-@core.hookimpl
-def describe_plugin() -> core.PluginInfo:
-    """Say who we are, and what is particular about Roundup."""
-    return core.PluginInfo(
-        name="roundup",
-        title="Roundup",
-        settings=RoundupSettings,
-        place_settings=frozenset({"address"}),
-        link_settings=frozenset({"close_status"}),
-        unchangeable=frozenset({core.FieldName.DESCRIPTION}),  # the first message stays as it was written
-        cut_marks=(texts.CUT,),
-    )
-
-
-@core.hookimpl
-def configure_steps(integration: core.AnyIntegration) -> Sequence[core.SetupStep]:
-    """Ask where the tracker is and who we are there, then for the status of finished issues."""
-    close = steps.close_step(
-        lambda: [core.Choice(one.name, one.name) for one in names_of(integration, "status")],
-        hint="One with nothing left to do.",
-        title="Close Status",
-        help="The status that an issue gets when its incident is resolved.",
-        needs=frozenset({"address", "user", "password"}),
-    )
-    return core.SetupStep("account", "Connect Roundup", "It asks nobody else.", ACCOUNT), close
-
-
-@core.hookimpl
-def check_integration(integration: RoundupIntegration) -> Sequence[core.Finding]:
-    """Try what the integration will need, without changing anything."""
-    return checks.run(_statuses(integration))
-
-
-def _statuses(integration: RoundupIntegration) -> Iterator[core.Finding]:
-    settings, there = integration.settings, {one.name for one in names_of(integration, "status")}
-    yield checks.ok("login", "The user can log in", settings.user)
-    if missing := {settings.close_status, *settings.done_statuses} - there:
-        yield checks.problem("status_missing", "A status is not there", ", ".join(missing), "Correct the settings.")
+describe_plugin = hook(hookspecs.describe_plugin, "setup:describe_plugin")
+configure_steps = hook(hookspecs.configure_steps, "setup:configure_steps")
+check_integration = hook(hookspecs.check_integration, "setup:check_integration")
+on_incident_event = hook(hookspecs.on_incident_event, "writing:on_incident_event")
+fetch_tickets = hook(hookspecs.fetch_tickets, "tracker:fetch_tickets")

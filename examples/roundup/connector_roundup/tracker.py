@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr
+from requests import Response
 
 import connector_core as core
-from connector_core.kit import answers, grants, kept, paging, priorities, rest, signing, values
-
-if TYPE_CHECKING:  # every command of the connector imports this file, and few make a request
-    from requests import Response
+from connector_core.kit import answers, editing, grants, kept, paging, priorities, rest, signing, values
 
 Address = Annotated[str, AfterValidator(partial(core.http_address, example="https://issues.example.com/support"))]
 
@@ -36,12 +34,6 @@ RoundupIntegration: TypeAlias = core.Integration[RoundupSettings]
 FIELDS = {"@fields": "title,status,priority,activity", "@verbose": "2"}  # 2: statuses and priorities with their names
 
 
-def complaint_of(response: Response) -> answers.Complaint:
-    """Read an error: `{"error": {"status": 400, "msg": "..."}}`."""
-    said = values.sentence(values.value_at(answers.json_or_none(response), "error.msg"))
-    return answers.Complaint((said,) if said else (), from_api=bool(said))
-
-
 def own_cases(response: Response, said: answers.Complaint, _: answers.Subject) -> core.ConnectorError | None:
     """Tell what 409 means: not a conflict, which is 412, but a value or an issue that cannot be."""
     if response.status_code != HTTPStatus.CONFLICT:
@@ -50,7 +42,7 @@ def own_cases(response: Response, said: answers.Complaint, _: answers.Subject) -
     return kind(f"Roundup refused the request. It says: {said}", detail=str(said))
 
 
-RULES = answers.Answers("Roundup", complaint=complaint_of, own=own_cases)
+RULES = answers.Answers("Roundup", own=own_cases)
 
 
 def rest_of(integration: core.AnyIntegration) -> rest.Rest:
@@ -79,7 +71,7 @@ def priorities_of(integration: core.AnyIntegration) -> priorities.Priorities:
     return priorities.Priorities.spread(found)
 
 
-@core.hookimpl
+@core.implements(core.hookspecs.fetch_tickets)
 def fetch_tickets(
     integration: RoundupIntegration, query: core.TicketQuery
 ) -> Sequence[core.TicketSnapshot | core.UnreadableTicket]:
@@ -92,8 +84,7 @@ def fetch_tickets(
 
     found = api.by_chunks("issues", sorted(query.ids), 100, some) if since is None else _latest(api, since)
     nameless = core.UnreadableTicket(reason="It has no id.")
-    named = [(signing.name_of(one.get("id")), one) for one in found]
-    return [shown(integration, number, one) if number else nameless for number, one in named]
+    return [shown(integration, its, one) if (its := signing.name_of(one.get("id"))) else nameless for one in found]
 
 
 def _latest(api: rest.Rest, since: datetime) -> Iterator[values.Json]:
@@ -135,19 +126,25 @@ class Issue:
 
     integration: RoundupIntegration
     number: str
-    etag: str = ""
+    found: values.Json = field(default_factory=dict)
     path = property(lambda self: f"/issue/{rest.segment(self.number)}")
 
     def read(self) -> core.TicketSnapshot:
         """Read it; one that was retired is read as before."""
-        found = rest_of(self.integration).get(self.path, about=answers.Subject.TICKET, params=FIELDS)
-        self.etag = str(values.value_at(found, "data.@etag"))
-        return shown(self.integration, self.number, values.whole(values.value_at(found, "data.attributes")))
+        self.found = values.whole(rest_of(self.integration).get(self.path, about=answers.Subject.TICKET, params=FIELDS))
+        return shown(self.integration, self.number, values.whole(values.value_at(self.found, "data.attributes")))
 
-    def write(self, fields: Mapping[core.FieldName, object]) -> core.TicketSnapshot:
-        """Change fields, unless somebody changed anything since it was read."""
+    def write(self, fields: Mapping[core.FieldName, object]) -> editing.Written:
+        """Change fields, unless somebody changed anything since it was read; what was set and shows no more, they did.
+
+        Roundup refuses what it cannot set, and answers with what it set.
+        """
         try:
-            rest_of(self.integration).patch(self.path, fields, headers={"If-Match": self.etag})
+            based_on = {"If-Match": str(values.value_at(self.found, "data.@etag"))}
+            answer = rest_of(self.integration).patch(self.path, fields, headers=based_on)
         except answers.Conflict:
             raise core.TicketChanged(self.read()) from None
-        return self.read()
+        made, now = values.as_object(values.value_at(answer, "data.attribute")), self.read()
+        held = values.as_object(values.value_at(self.found, "data.attributes"))
+        holds = {name: values.value_at(held, f"{name}.id") or held.get(name) for name in made}
+        return editing.Written(now, frozenset(name for name in fields if made.get(name) != holds.get(name)))

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import connector_core as core
 from connector_core.kit import closing, creating, details, editing, kept, rest, texts, values
 from connector_roundup.tracker import Issue, RoundupIntegration, found_by, priorities_of, rest_of, shown
 
 MAIL_ID = "<{}@connector>"  # of the first message: it can be searched for, and is shown to nobody
-AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
 SETTLES_AFTER_S = 30.0  # so long a call that was given up may take to arrive
 
 
-@core.hookimpl
+@core.implements(core.hookspecs.on_incident_event)
 def on_incident_event(integration: RoundupIntegration, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create an issue, look for one, change or close it."""
-    if isinstance(change, AnyCreate):
+    if isinstance(change, creating.AnyCreate):
         return _create(integration, change)
     issue = Issue(integration, change.ticket.id)
     if isinstance(change, core.WriteFields):
-        fields = {name: value for name, value in _values(integration, change.incident).items() if name in change.fields}
-        return editing.write_fields(change, read=issue.read, write=issue.write, values=fields)
+        every = _values(integration, change.incident)
+        return editing.write_fields(change, read=issue.read, write=issue.write, values=every)
     status = {core.FieldName.STATUS: integration.settings.close_status}
-    return closing.close_once(change, read=issue.read, write=lambda _: issue.write(status))
+    return closing.close_once(change, read=issue.read, write=lambda _: issue.write(status).ticket)
 
 
 def _values(integration: RoundupIntegration, incident: core.Incident) -> dict[core.FieldName, str | None]:
@@ -32,7 +29,7 @@ def _values(integration: RoundupIntegration, incident: core.Incident) -> dict[co
     return {core.FieldName.TITLE: title, core.FieldName.PRIORITY: priority.id if priority else None}
 
 
-def _create(integration: RoundupIntegration, change: AnyCreate) -> core.Receipt | core.NotCreated:
+def _create(integration: RoundupIntegration, change: creating.AnyCreate) -> core.Receipt | core.NotCreated:
     api, incident, marker = rest_of(integration), change.incident, change.marker
     found, settle_s = _made_before(integration, marker) if isinstance(change, core.FindTicket) else ([], 0.0)
 

@@ -26,6 +26,8 @@ from connector_core import (
     PluginInfo,
     Priority,
     Settings,
+    hookspecs,
+    implements,
     mistake_in,
 )
 from connector_jira_jsm import sentences
@@ -221,6 +223,12 @@ PLUGIN = PluginInfo(
     signature_headers=frozenset({"x-hub-signature"}),
     times_are_exact=True,  # to the millisecond
 )
+
+
+@implements(hookspecs.describe_plugin)
+def describe() -> PluginInfo:
+    """Return who we are."""
+    return PLUGIN
 
 
 class TokenLogin(BaseModel):

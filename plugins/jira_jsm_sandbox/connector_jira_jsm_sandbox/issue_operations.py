@@ -102,6 +102,7 @@ def edit_issue(call: Call) -> Answer:
     may_be_silent = not {"ADMINISTER_PROJECTS", "ADMINISTER"} <= call.site.profile.denied
     mailed = call.query.get("notifyUsers", "true") != "false" or not may_be_silent
     call.site.edit(issue, call.user, comment, mailed=mailed, **changes)
+    call.site.after_write()
     if call.flag("returnIssue"):
         return Answer(200, issue_json(call, issue, View(expand=expansions(call))))
     return Answer(204)

@@ -7,7 +7,7 @@ import random
 import re
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -154,7 +154,7 @@ class JiraSandbox:
     @property
     def abilities(self) -> frozenset[str]:
         """What it can do that not every stand-in can."""
-        return frozenset({"consent", "webhooks", "comments", "edits_description", "deletes"})
+        return frozenset({"consent", "webhooks", "comments", "edits_description", "deletes", "interrupts"})
 
     def plugin_settings(self) -> dict[str, object]:
         """Return what goes under `plugins: jira_jsm:`."""
@@ -224,6 +224,10 @@ class JiraSandbox:
     ) -> None:
         """Change fields as the human agent would; `priority` is one of the core's words or a name of the site's."""
         self.workbench.edit(ticket_id, title=title, description=description, priority=priority)
+
+    def interrupt(self, act: Callable[[], object]) -> None:
+        """Have somebody act once, between the next edit by the API and the reading of its answer."""
+        self.site.interruptions.append(act)
 
     def finish_ticket(self, ticket_id: str) -> None:
         """Move a ticket to a done status, as a person would."""

@@ -42,6 +42,8 @@ class Site:
         self.clock = clock
         self.search_lag_s = search_lag_s
         self.lock = threading.RLock()
+        #: What people do between a write and its answer, each once; see `after_write`.
+        self.interruptions: list[Callable[[], object]] = []
         self.listeners: list[Callable[[Event], None]] = []
         self._issues: dict[str, Issue] = {}
         self._deleted: list[Issue] = []
@@ -151,6 +153,11 @@ class Site:
         self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
         if mailed and issue.fields is not before:
             self.mailed.append(issue.key)
+
+    def after_write(self) -> None:
+        """Let somebody act who came between a write and the reading of its answer, if anybody waits to."""
+        if self.interruptions:
+            self.interruptions.pop(0)()
 
     def move(  # noqa: PLR0913 - by keyword, what a screen holds
         self,

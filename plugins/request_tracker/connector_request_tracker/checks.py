@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import ConfigError, Finding
+from connector_core import ConfigError, Finding, hookspecs, implements
 from connector_core.kit.checks import ok, problem, run, warning, webhook_is_there
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import name_of
@@ -15,6 +15,7 @@ from connector_request_tracker.setup import close_choices
 from connector_request_tracker.tickets import following
 
 
+@implements(hookspecs.check_integration)
 def check(integration: Tracker) -> Sequence[Finding]:
     """Try the token, the queue, the rights as far as they show, and the close status."""
     return run(

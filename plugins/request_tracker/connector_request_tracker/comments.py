@@ -26,16 +26,18 @@ _SHOWN = {"fields": "Type,Creator,Created", "fields[Creator]": "RealName,Name"}
 _LOOK_BACK = timedelta(minutes=75)  # our clock may have been set by an hour since
 
 
+@core.implements(core.hookspecs.write_comment)
 def write(integration: Tracker, draft: core.CommentDraft) -> core.WrittenComment | core.NotCreated:
     """Write a comment with its marker, or find the one that has it."""
     return write_once(
         draft,
         write=lambda draft: _written(rest_of(integration), draft),
         find=lambda draft: _marked(integration, draft),
-        keep_internal=Internal(integration, _removed, RIGHT_FIX),
+        keep_internal=Internal(integration, None, RIGHT_FIX),
     )
 
 
+@core.implements(core.hookspecs.fetch_comments)
 def fetch(integration: Tracker, ticket: core.TicketSnapshot, since: datetime) -> Sequence[core.TicketComment]:
     """Read the comments since a time, the oldest first; what was written into the text to know ours by is left out."""
     return [
@@ -64,10 +66,6 @@ def _marked(integration: Tracker, draft: core.FindComment) -> Iterator[Shown]:
     for shown, text in _texts(integration, draft.ticket.id, draft.attempted_at - _LOOK_BACK):
         if read_comment(text).marker == draft.marker:
             yield Shown(name_of(shown.get("id")), shown.get("Type") == _PUBLIC)
-
-
-def _removed(comment: str) -> None:
-    raise core.RemoteError("Request Tracker lets nobody remove a comment.", detail=comment)
 
 
 def _texts(integration: Tracker, ticket_id: str, since: datetime) -> Iterator[tuple[Json, str]]:

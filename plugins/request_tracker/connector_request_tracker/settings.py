@@ -80,3 +80,9 @@ PLUGIN = core.PluginInfo(
     unchangeable=frozenset({core.FieldName.DESCRIPTION}),
     signature_headers=frozenset({"x-hub-signature"}),
 )
+
+
+@core.implements(core.hookspecs.describe_plugin)
+def describe() -> core.PluginInfo:
+    """Return who we are."""
+    return PLUGIN

@@ -18,29 +18,12 @@ from connector_core.kit.steps import (
     priority_numbers_step,
     webhook_step,
 )
+from connector_core.kit.texts import packaged
 from connector_core.kit.values import as_object, whole
 from connector_request_tracker.api import PAGES, VENDOR, address_of, quoted, rest_of, search
 from connector_request_tracker.settings import DO_NOT_CLOSE, LEAST, MOST, NUMBERED, AnyTracker, TrackerSettings
 from connector_request_tracker.tickets import following
-from connector_request_tracker.webhook import script
 
-_SITE = """\
-1. In Request Tracker make a user for the connector, and give it rights in the queue: SeeQueue, CreateTicket,
-ShowTicket, ShowTicketComments, ModifyTicket.
-
-2. Give it the right ManageAuthTokens for as long as it takes to make a token.
-
-3. Log in as that user, open Settings, Auth Tokens, and create one. Request Tracker shows it once.
-"""
-_SCRIP = """\
-1. In Request Tracker open Admin, Queues, the queue, Scrips, Create. You need the right ModifyScrips and ExecuteCode.
-
-2. Description: Connector. Condition: On Transaction. Action: User Defined. Template: Blank. Stage: Batch.
-
-3. Custom action preparation code: return 1;
-
-4. Custom action commit code: the script below. Leave the custom condition empty, and save.
-"""
 _STATUS_HINT = (
     "Listed are the statuses that Request Tracker comes with and those that tickets of the queue show. Any other one "
     "of its lifecycle can be typed."
@@ -52,7 +35,8 @@ _DEFAULT_LIFECYCLE, _DEFAULT_DONE = "default", ("resolved", "rejected")
 _LOOKED_AT = 5
 
 
-def authorize(integration: AnyTracker) -> core.Grant:
+@core.implements(core.hookspecs.authorize)
+def authorize(integration: AnyTracker, request: core.AuthorizationRequest) -> core.Grant:  # noqa: ARG001 - all the same
     """Prove the token of the answers, and say whose it is; a renewal does the same and shows whether it still works."""
     token, address = secret_needed(integration, "token", "token"), address_of(integration)
     user = _OF_USER.fullmatch(token.get_secret_value().strip())
@@ -70,6 +54,7 @@ def authorize(integration: AnyTracker) -> core.Grant:
     return header_grant(integration, bearer(token, "token"), whoami, vendor=VENDOR, base_url=address, fix=fix)
 
 
+@core.implements(core.hookspecs.configure_steps)
 def steps(integration: AnyTracker) -> Sequence[core.SetupStep]:
     """List the steps; nothing is fetched before a step's choices are asked for."""
     return (
@@ -79,7 +64,7 @@ def steps(integration: AnyTracker) -> Sequence[core.SetupStep]:
             "The connector acts as a user of Request Tracker, with a token of that user.",
             (ask(TrackerSettings, "address", needs_again=frozenset({"token"})), ask(TrackerSettings, "token")),
             before_authorization=True,
-            text=_SITE,
+            text=packaged(__package__, "token.md"),
         ),
         choice_step(
             "queue",
@@ -111,12 +96,14 @@ def steps(integration: AnyTracker) -> Sequence[core.SetupStep]:
 
 
 def _webhook(integration: AnyTracker) -> core.SetupStep:
-    values = handed_out(integration, script(), name="Custom action commit code")
+    values = handed_out(integration, packaged(__package__, "scrip.pl"), name="Custom action commit code")
     return webhook_step(
         hint="It signs what Request Tracker tells. Make one here; it goes into the script.",
         title="Webhook",
         help="Without it, changes are seen when tickets are read again.",
-        text=_SCRIP if values else "Make a secret and press Update: the script to paste is then shown here, filled in.",
+        text=packaged(__package__, "scrip.md")
+        if values
+        else "Make a secret and press Update: the script to paste is then shown here, filled in.",
         values=values,
         test_event="Change the subject of any ticket in the queue." if values else "",
     )

@@ -19,6 +19,7 @@ DELETED = "deleted"
 _AT_ONCE = 50
 
 
+@core.implements(core.hookspecs.fetch_tickets)
 def fetch(integration: Tracker, query: core.TicketQuery) -> Sequence[core.TicketSnapshot | core.UnreadableTicket]:
     """Read tickets by their numbers, those of one page with one search; merged and deleted ones are not found."""
     numbers = sorted((one for one in query.ids if is_number(one)), key=int)
@@ -58,6 +59,7 @@ def snapshot(integration: Tracker, shown: Json) -> core.TicketSnapshot | core.Un
     )
 
 
+@core.implements(core.hookspecs.explain_absence)
 def explain(integration: Tracker, tickets: Sequence[core.TicketSnapshot]) -> Mapping[str, core.Absence]:
     """Say why tickets cannot be found, none for those that are there after all."""
     reasons = {ticket.id: _why_absent(integration, ticket.id) for ticket in tickets}

@@ -7,8 +7,6 @@ owner Request Tracker tells no Scrip: both is seen when tickets are read.
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import connector_core as core
 from connector_core.kit.signing import SignatureScheme, delivery_id, json_event, name_of
 from connector_core.kit.values import as_objects
@@ -20,11 +18,7 @@ _FIELDS = {"Subject": core.FieldName.TITLE, "Priority": core.FieldName.PRIORITY,
 _COMMENTS = frozenset({"Comment", "Correspond"})
 
 
-def script() -> str:
-    """Return the text of the Scrip, with places for address and secret."""
-    return files("connector_request_tracker").joinpath("scrip.pl").read_text(encoding="utf-8")
-
-
+@core.implements(core.hookspecs.on_inbound_webhook)
 def receive(integration: AnyTracker, request: core.InboundRequest) -> core.Delivery | None:
     """Verify and read a delivery: which tickets to read, what is said to have happened, and who did it."""
     position = SCHEME.signer(request, integration.webhook_secrets)

@@ -6,14 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import connector_core as core
 from connector_core.kit.answers import Conflict, FieldsRefused, Subject
 from connector_core.kit.closing import close_once
-from connector_core.kit.creating import as_sent, certain, create_once
+from connector_core.kit.creating import AnyCreate, as_sent, certain, create_once
 from connector_core.kit.details import Details
-from connector_core.kit.editing import Refused, write_fields
+from connector_core.kit.editing import Refused, Written, write_fields
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import name_of
 from connector_core.kit.texts import one_line
@@ -21,8 +20,6 @@ from connector_core.kit.values import Json, sentence, unreadable, value_at, whol
 from connector_request_tracker.api import PAGES, is_number, quoted, rest_of, search
 from connector_request_tracker.settings import DO_NOT_CLOSE, Tracker
 from connector_request_tracker.tickets import DELETED, following, is_marked, snapshot
-
-AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
 
 LONGEST_SUBJECT = 200
 # A call that we gave up may still arrive; nothing lags in a search.
@@ -33,6 +30,7 @@ _NEVER = "Request Tracker lets nobody change the first message of a ticket."
 _ALWAYS = "Tickets in Request Tracker always have a priority."
 
 
+@core.implements(core.hookspecs.on_incident_event)
 def write_change(integration: Tracker, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create a ticket, look for one, change or close it."""
     if isinstance(change, AnyCreate):
@@ -45,8 +43,8 @@ def write_change(integration: Tracker, change: core.IncidentChange) -> core.Rece
         )
     ticket = Ticket(integration, change.ticket)
     if isinstance(change, core.WriteFields):
-        values = {n: v for n, v in _values(integration, change.incident).items() if n in change.fields}
-        return write_fields(change, read=ticket.read, write=ticket.write, values=values)
+        every = _values(integration, change.incident)
+        return write_fields(change, read=ticket.read, write=ticket.write, values=every)
     status = integration.settings.close_status
     return close_once(
         change,
@@ -80,17 +78,17 @@ class Ticket:
             raise core.TicketGone("The ticket was deleted, or merged into another one.")
         return read.over(self.known)
 
-    def write(self, values: Mapping[core.FieldName, object]) -> core.TicketSnapshot:
-        """Write fields; return the ticket as it is then.
+    def write(self, values: Mapping[core.FieldName, object]) -> Written:
+        """Write fields; return the ticket as it is then, and what somebody made of them behind that.
 
         Raises:
             FieldsRefused: some are as they were.
         """
-        after, refused = self._put({_NAMES[name]: value for name, value in values.items()})
+        after, refused, behind = self._put({_NAMES[name]: value for name, value in values.items()})
         if refused:
             of = {name.value: refused[_NAMES[name]] for name in values if _NAMES[name] in refused}
             raise FieldsRefused(f"Request Tracker refused it: {' '.join(set(refused.values()))}", of)
-        return after
+        return Written(after, behind=frozenset(name for name in values if _NAMES[name] in behind))
 
     def close(self, status: str) -> core.TicketSnapshot:
         """Give it a status that its lifecycle lets follow; return the ticket as it is then."""
@@ -101,17 +99,17 @@ class Ticket:
                 code="status_unreachable",
                 fix=f"Move the ticket on in Request Tracker until {status} may follow, or finish it there; then retry.",
             )
-        after, refused = self._put({"Status": status})
+        after, refused, behind = self._put({"Status": status})
         if refused:
             said = refused["Status"]
             raise core.RemoteError(f"Request Tracker did not close the ticket. It says: {said}", code="close_refused")
-        return after
+        # What somebody made of it by then is left to the next look: theirs would be taken for what became of ours.
+        return certain(snapshot(self.integration, {**self.shown, "Status": status})).over(after) if behind else after
 
-    def _put(self, values: Mapping[str, object]) -> tuple[core.TicketSnapshot, Mapping[str, str]]:
-        """Write values to the version that was read; return what became of it, and why some were not taken.
+    def _put(self, values: Mapping[str, object]) -> tuple[core.TicketSnapshot, Mapping[str, str], set[str]]:
+        """Write values to the version that was read; return the ticket, why some were not taken, what others changed.
 
-        The status of the answer says nothing, so it is read back. What somebody made of it by then is left to the next
-        look: the ticket is returned as we wrote it, for theirs would be taken for what became of ours.
+        The status of the answer says nothing, so it is read back.
 
         Raises:
             core.TicketChanged: somebody was faster, if only with a comment.
@@ -124,12 +122,11 @@ class Ticket:
         after = self.read()
         others = {name for name, value in values.items() if str(self.shown.get(name)) != str(value)}
         if not others:
-            return after, {}
+            return after, {}, set()
         said = " ".join(filter(None, map(sentence, answer if isinstance(answer, list) else [])))
         changes = Counter(self._changed_since(version, before))
         refused = {name: said or "Request Tracker gives no reason." for name in others if not changes[name]}
-        ours = {name: values[name] for name in others if changes[name] > 1}
-        return certain(snapshot(self.integration, {**self.shown, **ours})).over(self.known), refused
+        return after, refused, {name for name in others if changes[name] > 1}
 
     def _changed_since(self, version: str, before: Json) -> Iterator[str]:
         """Yield the name of a field for each time it was changed since a version, which is its last transaction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import islice
 
-from connector_core import AnyIntegration, AuthorizationRequest, ConfigError, Grant, Redirect
+from connector_core import AnyIntegration, AuthorizationRequest, ConfigError, Grant, Redirect, hookspecs, implements
 from connector_core.kit.grants import (
     Account,
     client_credentials,
@@ -24,6 +24,7 @@ from connector_servicenow.table import VENDOR, Table, instance, raw
 PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"  # [create-cc-sys-prop]
 
 
+@implements(hookspecs.authorize)
 def authorize(integration: AnyIntegration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization, in the way that was chosen."""
     site = instance(integration)

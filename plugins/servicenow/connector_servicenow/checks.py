@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connector_core import ConfigError, Finding
+from connector_core import ConfigError, Finding, hookspecs, implements
 from connector_core.kit.checks import listed, ok, problem, readable, run, warning, webhook_is_there
 from connector_servicenow import incidents, lists
 from connector_servicenow.access import own_row
@@ -14,6 +14,7 @@ from connector_servicenow.table import Table, raw
 _SEE_CLOSE = "Choose another one in set-up, under Close Status."
 
 
+@implements(hookspecs.check_integration)
 def check(integration: ServiceNowIntegration) -> list[Finding]:
     """Try all that the integration will need; nothing is changed."""
     return run(

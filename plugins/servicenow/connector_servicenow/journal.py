@@ -24,17 +24,19 @@ _SETTLE_S = 45.0
 _FIX = "See in ServiceNow who may read work notes, which are for people of the desk, then authorize again."
 
 
+@core.implements(core.hookspecs.write_comment)
 def write(integration: ServiceNowIntegration, draft: core.CommentDraft) -> core.WrittenComment | core.NotCreated:
     """Write a comment or a work note, with our marker below it, or look for it."""
     return write_once(
         draft,
         write=lambda asked: _add(integration, asked),
         find=lambda asked: _marked(integration, asked),
-        keep_internal=Internal(integration, _cannot_remove, _FIX),
+        keep_internal=Internal(integration, None, _FIX),
         settle_s=_SETTLE_S,
     )
 
 
+@core.implements(core.hookspecs.fetch_comments)
 def fetch(
     integration: ServiceNowIntegration, ticket: core.TicketSnapshot, since: datetime
 ) -> Sequence[core.TicketComment]:
@@ -84,7 +86,3 @@ def _marked(integration: ServiceNowIntegration, draft: core.WriteComment | core.
         for one in (PUBLIC, INTERNAL):
             if draft.marker in (raw(row, one, "display_value") or raw(row, one) or ""):
                 yield Shown(draft.marker, is_public=one == PUBLIC)
-
-
-def _cannot_remove(_: str) -> None:
-    raise core.RemoteError("An entry of a journal cannot be removed.", code="comment_stays")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from connector_core import Absence, AbsenceKind, ConfigError, TicketQuery, TicketSnapshot, UnreadableTicket
+from connector_core import (
+    Absence,
+    AbsenceKind,
+    ConfigError,
+    TicketQuery,
+    TicketSnapshot,
+    UnreadableTicket,
+    hookspecs,
+    implements,
+)
 from connector_servicenow import incidents
 from connector_servicenow.settings import ServiceNowIntegration
 from connector_servicenow.table import Table, is_sys_id, raw, stamp
@@ -12,6 +21,7 @@ from connector_servicenow.table import Table, is_sys_id, raw, stamp
 _AT_ONCE = 100
 
 
+@implements(hookspecs.fetch_tickets)
 def fetch(integration: ServiceNowIntegration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read incidents by their ids, those that changed since if a time is given.
 
@@ -28,6 +38,7 @@ def fetch(integration: ServiceNowIntegration, query: TicketQuery) -> Sequence[Ti
     return list(table.rest.by_chunks("incidents at once", ids, _AT_ONCE, read))
 
 
+@implements(hookspecs.explain_absence)
 def explain(integration: ServiceNowIntegration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
     """Tell deleted incidents from hidden ones where the account may read `sys_audit_delete`, which few may.
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from connector_core import FieldKind, Integration, PluginInfo, Priority, Settings, http_address
+from connector_core import FieldKind, Integration, PluginInfo, Priority, Settings, hookspecs, http_address, implements
 from connector_core.kit.field_lines import FieldLines, Template
 from connector_core.kit.priorities import FieldPriorities
 from connector_core.kit.texts import CUT, CUT_NOTE
@@ -121,3 +121,9 @@ PLUGIN = PluginInfo(
     read_lag=timedelta(days=1),
     signature_headers=frozenset({"x-signature", "x-timestamp"}),
 )
+
+
+@implements(hookspecs.describe_plugin)
+def describe() -> PluginInfo:
+    """Return who we are."""
+    return PLUGIN

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
-from connector_core import AnyIntegration, Choice, SetupStep
+from connector_core import AnyIntegration, Choice, SetupStep, hookspecs, implements
 from connector_core.kit.steps import (
     ask,
     choice_step,
@@ -16,28 +16,10 @@ from connector_core.kit.steps import (
     webhook_step,
     wrong_by,
 )
+from connector_core.kit.texts import packaged
 from connector_servicenow import lists, webhook
 from connector_servicenow.settings import DO_NOT_CLOSE, DONE, PAIRS, ServiceNowSettings, pair_of
 
-_CALLBACK = """\
-1. For a person's consent, open *System OAuth > Application Registry > New* on the instance, and create an endpoint for
-external clients, with the address of our callback as its redirect URL. Client ID and secret stand there afterwards.
-
-2. For client credentials, make the same, with a user as its OAuth application user. The system property
-glide.oauth.inbound.client.credential.grant_type.enabled has to be true.
-
-3. For an API key, activate *API Key and HMAC Authentication*, and make a key of a user with an access policy.
-
-The account needs the role itil; what else it needs is told by the check.
-"""
-_RULE = """\
-1. Open *System Definition > Business Rules > New* on the instance. Table: Incident. Advanced: on. When: async. Insert
-and Update: on. Paste the script into *Script*.
-
-2. Make a second rule, with the same script: When: before. Delete: on; nothing else.
-
-A delivery that fails is not sent again: what it would have told is seen when incidents are read.
-"""
 _WAYS = (
     Choice("oauth", "A person's consent (OAuth)"),
     Choice("client_credentials", "Client credentials (OAuth)"),
@@ -46,6 +28,7 @@ _WAYS = (
 )
 
 
+@implements(hookspecs.configure_steps)
 def steps(integration: AnyIntegration) -> Sequence[SetupStep]:
     """List the steps."""
     return (
@@ -90,7 +73,7 @@ def _instance() -> SetupStep:
             *(ask(ServiceNowSettings, key) for key in ("client_id", "user_name", *secrets)),
         ),
         before_authorization=True,
-        text=_CALLBACK,
+        text=packaged(__package__, "sign_in.md"),
     )
 
 
@@ -133,13 +116,13 @@ def _rule(integration: AnyIntegration) -> Sequence[SetupStep]:
     }
     return (
         script_step(
-            webhook.script(),
+            packaged(__package__, "business_rule.js"),
             given,
             key="rule",
             name="Business Rule",
             title="Business Rule",
             help="Has the instance tell of changes.",
-            text=_RULE,
+            text=packaged(__package__, "business_rule.md"),
             test_event="Change the short description of any incident, and save it.",
         ),
     )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from importlib.resources import files
 
 from pydantic import SecretStr
 
-from connector_core import AnyIntegration, Delivery, InboundRequest, WebhookRejected
+from connector_core import AnyIntegration, Delivery, InboundRequest, WebhookRejected, hookspecs, implements
 from connector_core.kit.signing import Form, SignatureScheme, json_event, name_of
 from connector_servicenow.table import is_sys_id
 
 SCHEME = SignatureScheme("x-signature", form=Form.BASE64, time_header="x-timestamp", between=b".")
 
 
+@implements(hookspecs.on_inbound_webhook)
 def receive(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Return what a delivery tells of; None when it was not signed for this integration.
 
@@ -32,11 +32,6 @@ def receive(integration: AnyIntegration, request: InboundRequest) -> Delivery | 
     # The rule runs before a deletion, which another rule may still stop: a look follows either way.
     gone = frozenset({sys_id}) if event == "delete" else frozenset()
     return named.model_copy(update={"deleted": gone, "hints": frozenset({sys_id}) - gone})
-
-
-def script() -> str:
-    """Return the text of the Business Rule, with places for address and key."""
-    return files("connector_servicenow").joinpath("business_rule.js").read_text(encoding="utf-8")
 
 
 def key_of(secret: SecretStr) -> SecretStr:

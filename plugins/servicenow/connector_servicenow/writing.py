@@ -1,20 +1,19 @@
 """Writing to the table: an incident is made once, changed where nobody was faster, and resolved with code and notes.
 
-There is no ETag: `sys_mod_count` is compared before and after a write. A change by a person within those milliseconds
-is not prevented, only told.
+There is no ETag: `sys_mod_count` is compared before and after a write. What a person set between look and write is not
+kept, only told; what they set behind it stays, and is a change like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeAlias
 
 import connector_core as core
 from connector_core.kit.closing import close_once
-from connector_core.kit.creating import as_sent, certain, create_once, left_undone
-from connector_core.kit.editing import Refused, write_fields
+from connector_core.kit.creating import AnyCreate, as_sent, certain, create_once, left_undone
+from connector_core.kit.editing import Refused, Written, write_fields
 from connector_core.kit.field_lines import filled
 from connector_core.kit.texts import one_line
 from connector_core.kit.values import Json
@@ -23,14 +22,14 @@ from connector_servicenow.incidents import DETAILS, FIELDS, LONGEST_TEXT, LONGES
 from connector_servicenow.settings import DO_NOT_CLOSE, ServiceNowIntegration
 from connector_servicenow.table import FieldsMissing, Table, WriteRefused, raw, stamp
 
-AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
-
 _SETTLE_S = 45.0  # a call that was given up ends within the session's half minute
 _ZONES = timedelta(days=1)
 _CANCELED = "8"
+AT_THE_SAME_MOMENT = "Somebody, or a rule, changed the incident at the same moment: its history shows what."
 _NO_PRIORITY = Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
 
 
+@core.implements(core.hookspecs.on_incident_event)
 def write_change(integration: ServiceNowIntegration, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create, find, change or resolve an incident."""
     if isinstance(change, AnyCreate):
@@ -55,6 +54,9 @@ class Ticket:
     sys_id: str
     row: Json = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: Of the last write: whether others wrote since the look before it, and what shows otherwise than sent.
+    others: bool | None = None
+    lost: frozenset[str] = frozenset()
 
     def read(self) -> core.TicketSnapshot:
         """Read it anew."""
@@ -76,8 +78,19 @@ class Ticket:
             raise
         if "impact" in sent:
             incidents.note_priority(self.integration, self.row)
-        self.notes += [*_dropped(self.row, sent), *_meanwhile(before, self.row)]
+        self.others = others_between(before, self.row)
+        self.lost = incidents.dropped(self.row, {name: text for name, text in sent.items() if name != "state"})
+        self.notes += [AT_THE_SAME_MOMENT] if self.others else []
         return certain(incidents.snapshot(self.integration, self.row))
+
+    def edit(self, values: Mapping[core.FieldName, object], change: core.WriteFields) -> Written:
+        """Write fields; what then shows otherwise is somebody's if anybody else wrote: which field, no page tells."""
+        ticket = self.write(_columns(values, change, self.row))
+        if self.others:
+            theirs = frozenset(name for name in values if self.lost & set(incidents.COLUMNS[name]))
+            return Written(ticket, behind=theirs)
+        self.notes += not_taken(self.lost)
+        return Written(ticket, is_alone=self.others is False)
 
 
 def _make(integration: ServiceNowIntegration, change: AnyCreate) -> core.Receipt:
@@ -88,7 +101,8 @@ def _make(integration: ServiceNowIntegration, change: AnyCreate) -> core.Receipt
         fix = "Give them values in set-up, under Further Fields of a new incident."
         raise core.ConfigError(exc.message, code=exc.code, fix=fix) from exc
     incidents.note_priority(integration, row)
-    return core.Receipt(ticket=certain(incidents.snapshot(integration, row)), note=" ".join(_dropped(row, sent)))
+    note = " ".join(not_taken(incidents.dropped(row, {name: text for name, text in sent.items() if name != "state"})))
+    return core.Receipt(ticket=certain(incidents.snapshot(integration, row)), note=note)
 
 
 def _ours(integration: ServiceNowIntegration, change: AnyCreate) -> Sequence[Json]:
@@ -128,7 +142,7 @@ def _edit(ticket: Ticket, change: core.WriteFields) -> core.Receipt:
     return write_fields(
         change,
         read=ticket.read,
-        write=lambda values: ticket.write(_columns(values, change, ticket.row)),
+        write=lambda values: ticket.edit(values, change),
         values={name: every[name] for name in change.fields if name in every},
     )
 
@@ -155,7 +169,9 @@ def _close(ticket: Ticket, change: core.CloseTicket) -> core.Receipt:
     def write(_: core.TicketSnapshot) -> core.TicketSnapshot:
         if raw(ticket.row, "state") is None:
             raise core.RetryLater("ServiceNow does not show the state of the incident.", code="status_unreadable")
-        return ticket.write({name: text for name, text in values.items() if text})
+        after = ticket.write({name: text for name, text in values.items() if text})
+        ticket.notes += not_taken(ticket.lost)
+        return after
 
     try:
         return close_once(change, read=ticket.read, write=write, keeps_open=settings.close_status == DO_NOT_CLOSE)
@@ -164,15 +180,13 @@ def _close(ticket: Ticket, change: core.CloseTicket) -> core.Receipt:
         raise core.RemoteError(exc.message, code=exc.code, fix=fix) from exc
 
 
-def _dropped(row: Json, sent: Mapping[str, str]) -> list[str]:
+def not_taken(columns: Iterable[str]) -> list[str]:
     """Say what was sent and is not there afterwards: it may be dropped, or cut, without a word."""
-    lost = incidents.dropped(row, {name: text for name, text in sent.items() if name != "state"})
-    return [f"Not taken as sent: {', '.join(sorted(lost))}."] if lost else []
+    lost = ", ".join(sorted(columns))
+    return [f"Not taken as sent: {lost}."] if lost else []
 
 
-def _meanwhile(before: Json, after: Json) -> list[str]:
-    """Say that others wrote at the same moment: no page promises that a write counts as one, so it is only told."""
+def others_between(before: Json, after: Json) -> bool | None:
+    """Return whether anybody changed an incident beside one write of ours; None where its count is not shown."""
     counts = [raw(row, "sys_mod_count") or "" for row in (before, after)]
-    if not all(count.isdecimal() for count in counts) or int(counts[1]) - int(counts[0]) <= 1:
-        return []
-    return ["Somebody, or a rule, changed the incident at the same moment: its history shows what."]
+    return int(counts[1]) - int(counts[0]) > 1 if all(count.isdecimal() for count in counts) else None

@@ -72,7 +72,9 @@ class ServiceNowSandbox:
     """A stand-in for one instance, as far as its incidents go."""
 
     title = "ServiceNow sandbox"
-    abilities = frozenset({"edits_description", "webhooks", "comments", "consent", "deletes", "hides", "reopens"})
+    abilities = frozenset(
+        {"edits_description", "webhooks", "comments", "consent", "deletes", "hides", "reopens", "interrupts"}
+    )
 
     def __init__(
         self,
@@ -236,6 +238,10 @@ class ServiceNowSandbox:
     ) -> None:
         """Change fields as an agent would; `priority` is one of the connector's words."""
         self.people.edit(ticket_id, title=title, description=description, priority=priority)
+
+    def interrupt(self, act: Callable[[], object]) -> None:
+        """Have somebody act once, between the next change by the API and the reading of its answer."""
+        self._api.interruptions.append(act)
 
     def finish_ticket(self, ticket_id: str) -> None:
         """Resolve a ticket, as an agent would."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -61,6 +61,8 @@ class TableApi:
     url: str
     #: Ids of incidents that the access rules keep from everybody but administrators.
     hidden: set[str] = field(default_factory=set)
+    #: What people do between a change and the reading of its answer, each once.
+    interruptions: list[Callable[[], object]] = field(default_factory=list)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -187,6 +189,9 @@ class TableApi:
     def _update(self, call: _Call) -> Answer:
         self._visible(call)
         row = self.writer.update(call.sys_id, self._values(call), call.user)
+        if self.interruptions:
+            self.interruptions.pop(0)()
+            row = self._visible(call)
         return Answer(200, {"result": self._show(call, row)})
 
     def _delete(self, call: _Call) -> Answer:

@@ -10,6 +10,8 @@ from connector_core import (
     IncidentUpdate,
     RetryLater,
     UpdateOutcome,
+    hookspecs,
+    implements,
     send_signed_change,
     truncate,
 )
@@ -23,6 +25,7 @@ _NO_COMMENTS = "Xyte's incidents have no comments; it is kept on the ticket only
 MAX_NOTE_CHARS = 2000
 
 
+@implements(hookspecs.apply_change)
 def apply(source: XyteSource, update: IncidentUpdate) -> UpdateOutcome:
     """Write what can be written; say of the rest that it was not."""
     if isinstance(update, AddComment):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from connector_core import AuthError, ConnectorError, Finding, RetryLater, Severity
+from connector_core import AuthError, ConnectorError, Finding, RetryLater, Severity, hookspecs, implements
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import text
 from connector_xyte.polling import AHEAD_S
@@ -15,6 +15,7 @@ from connector_xyte.spaces import needs_tree, read_tree
 KEY = "organization_key"  # a finding of this name belongs to the question of that name
 
 
+@implements(hookspecs.check_source)
 def check(source: XyteSource) -> list[Finding]:
     """Try everything; when the key is not accepted, that alone."""
     client = XyteClient(source)

@@ -18,6 +18,8 @@ from connector_core import (
     RetryLater,
     Scope,
     Severity,
+    hookspecs,
+    implements,
 )
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
@@ -53,10 +55,11 @@ _TENANT = "tenant"
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
 
-def poll(source: XyteSource, text_of_cursor: str | None, active_since: datetime) -> Poll:
+@implements(hookspecs.poll_incidents)
+def poll(source: XyteSource, cursor: str | None, active_since: datetime) -> Poll:
     """Look once."""
     client = XyteClient(source)
-    before, name, findings = _same_tenant(source, client, _remembered(source, text_of_cursor))
+    before, name, findings = _same_tenant(source, client, _remembered(source, cursor))
     surroundings = Surroundings(source, client)
     if before.is_first and not findings:
         before = replace(before, entries=_followed(source))
@@ -76,7 +79,7 @@ def poll(source: XyteSource, text_of_cursor: str | None, active_since: datetime)
     events = tuple(_events(after, happened, surroundings, tree)) if happened else ()
     findings += [*noticed, *surroundings.findings, *_unknown_words(look.active), *_missing(after)]
     return Poll(
-        cursor=text_of_cursor if text_of_cursor is not None and after is before else after.write(),
+        cursor=cursor if cursor is not None and after is before else after.write(),
         events=events,
         open_incidents=len(look.active),
         account_name=name,

@@ -14,6 +14,8 @@ from connector_core import (
     SetupStep,
     Severity,
     finished,
+    hookspecs,
+    implements,
 )
 from connector_xyte import texts
 from connector_xyte.checks import whose
@@ -24,6 +26,7 @@ from connector_xyte.spaces import SpaceTree, read_tree
 MOST_SPACES = 60  # a page asks no more; those above decide for those below
 
 
+@implements(hookspecs.configure_source)
 def steps(source: AnyXyteSource) -> Sequence[SetupStep]:
     """List the steps; nothing is fetched before a list or a preview is asked for."""
     return (_connect(source), _incidents(source))

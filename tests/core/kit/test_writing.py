@@ -32,12 +32,21 @@ from connector_core.kit.comment_texts import SOMEBODY, told_comment
 from connector_core.kit.comments import Internal, Shown, write_once
 from connector_core.kit.creating import as_sent, certain, create_once, left_undone
 from connector_core.kit.details import Details
-from connector_core.kit.editing import Refused, refused_by_name, was_faster, write_fields
+from connector_core.kit.editing import (
+    Change,
+    Refused,
+    Written,
+    refused_by_name,
+    sort_out,
+    was_faster,
+    write_fields,
+)
 from tests.core.kit.handles import answered
 
 MARKER = "cnx-0123456789abcdef0123"
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
-TICKET = TicketSnapshot(id="7", key="T-7", title="Old", description="Old words", status="Open")
+TICKET = TicketSnapshot(id="7", key="T-7", title="Old", description="Old words", status="Open", updated=THEN)
+LATER = THEN + timedelta(seconds=1)
 T, D, P = FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY
 
 
@@ -358,3 +367,71 @@ def test_a_done_ticket_is_left_alone():
 def test_what_the_ticket_shows_instead_is_told(name: FieldName, words: str):
     """A long text is not repeated."""
     assert Form(drops=2).edit({name: "New"}).unkept == {name: f"It was written twice; the ticket shows {words}."}
+
+
+def amid(*written: Written | TicketSnapshot) -> tuple[Receipt, int]:
+    """Write a title whose writes end so, one after the other; return what is said, and how often it was written."""
+    ends = list(written)
+    change = WriteFields(
+        incident=sample_incident().model_copy(update={"title": "New"}),
+        marker=MARKER,
+        ticket=TICKET,
+        fields=frozenset({T}),
+    )
+    receipt = write_fields(change, read=lambda: TICKET, write=lambda _: ends.pop(0), values={T: "New"})
+    return receipt, len(written) - len(ends)
+
+
+def shown(title: str) -> TicketSnapshot:
+    """Show the ticket with a title, as it was changed a second later."""
+    return TICKET.model_copy(update={"title": title, "updated": LATER})
+
+
+@pytest.mark.parametrize("theirs", ["A person's", "Old"])
+def test_a_person_right_behind_a_write_is_handed_on(theirs: str):
+    """Another value or the former one: agreed is what was written, theirs is a change, and nothing is written over."""
+    receipt, writes = amid(Written(shown(theirs), behind=frozenset({T, D})), shown("never"))
+
+    assert (receipt.ticket, receipt.since, receipt.unkept) == (shown("New"), shown(theirs), {})
+    assert writes == 1
+
+
+def test_a_person_between_look_and_write_is_told():
+    """Where the vendor takes no condition their value is gone from the ticket, and named."""
+    receipt, _ = amid(Written(shown("New"), replaced={T: "A person's"}))
+
+    assert receipt.note == 'Someone set the title to "A person\'s" at the same moment; our update replaced that.'
+    assert receipt.since is None
+
+
+@pytest.mark.parametrize(
+    ("written", "writes"),
+    [
+        (shown("Old"), 1),
+        (Written(shown("Old")), 1),
+        (Written(shown("Old"), is_alone=True), 2),
+        (TICKET, 2),
+        (TICKET.model_copy(update={"updated": None}), 1),
+    ],
+    ids=["a plain ticket that moved", "nobody knows", "nobody else", "nothing moved", "no time is told"],
+)
+def test_what_may_be_a_persons_doing_is_not_written_again(written: Written | TicketSnapshot, writes: int):
+    """It shows the former value: dropped, or set back. Only where nobody else was there it is written once more."""
+    receipt, made = amid(written, written)
+
+    assert made == writes
+    assert receipt.unkept[T] == f'It was written{" twice" if writes > 1 else ""}; the ticket shows "Old".'
+
+
+def test_a_history_tells_our_write_from_those_of_others():
+    """Ours is the last change to what was sent; blanks apart, and of other fields nothing is said."""
+    ours = Change("title", "Old", "New ")
+    before, sent = {"title": "Old"}, {"title": "New", "room": "4"}
+
+    alone = sort_out([Change("status", "1", "2"), ours], sent, before)
+    assert (alone.behind, alone.replaced, alone.is_alone) == (frozenset(), {}, True)
+    back = sort_out([ours, Change("title", "New", "Old")], sent, before)
+    assert (back.behind, back.is_alone) == (frozenset({"title"}), False)
+    faster = sort_out([Change("title", "Old", "X"), Change("title", "X", "New", "Ex")], sent, before)
+    assert (faster.behind, faster.replaced, faster.is_alone) == (frozenset(), {"title": "Ex"}, False)
+    assert sort_out([Change("title", "Old", "X")], sent, before).behind == frozenset()

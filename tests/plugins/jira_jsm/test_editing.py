@@ -62,7 +62,7 @@ def test_only_what_changed_is_written(
 
     write = next(r for r in requests_mock.request_history if r.method == "PUT")
     assert write.json()["fields"] == expected
-    assert write.qs == {"returnissue": ["true"]}
+    assert write.qs == {"returnissue": ["true"], "expand": ["changelog"]}
     assert receipt.ticket.title == "Fan failed"
     assert not receipt.refused
 

@@ -17,6 +17,7 @@ class TestJiraLife(TicketingLife):
     plugin = "jira_jsm"
     shares_clock = True
     cannot = {  # noqa: RUF012 - as documented
+        "conditional_writes": "the API takes no condition with a change: what is set between look and write is told",
         "doubted_close": "Jira refuses a transition that is not there; none is known that was confirmed and not made",
     }
 

@@ -149,9 +149,9 @@ class JiraClient:
         body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values, **(people or {})}
         return as_object(self.rest.post(f"{DESKS}/request", body))
 
-    def issue(self, ticket_id: str) -> Json:
-        """Read one issue."""
-        params = {"fields": ",".join(ISSUE_FIELDS)}
+    def issue(self, ticket_id: str, *, with_history: bool = False) -> Json:
+        """Read one issue, with its latest changes if they are asked for."""
+        params = {"fields": ",".join(ISSUE_FIELDS), **({"expand": "changelog"} if with_history else {})}
         path = f"{ISSUES}/issue/{segment(ticket_id)}"
         return self._named(whole(self.rest.get(path, about=Subject.TICKET, params=params)))
 
@@ -162,9 +162,12 @@ class JiraClient:
         return whole(self.rest.get(path, about=Subject.TICKET, params=params))
 
     def edit_issue(self, ticket_id: str, fields: Json, note: Json | None = None) -> Json:
-        """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards."""
+        """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards.
+
+        Its latest changes come along: they tell what somebody did in the same moment.
+        """
         path = f"{ISSUES}/issue/{segment(ticket_id)}"
-        params = {"returnIssue": "true"}
+        params = {"returnIssue": "true", "expand": "changelog"}
         settings = self.integration.settings
         if isinstance(settings, JiraSettings) and not settings.notify_users:
             params["notifyUsers"] = "false"

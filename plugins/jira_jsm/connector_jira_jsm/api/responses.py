@@ -13,13 +13,19 @@ from http import HTTPStatus
 
 import requests
 
-from connector_core import ConfigError, ConnectorError, RemoteError
+from connector_core import ConfigError, ConnectorError, RemoteError, hookspecs, implements
 from connector_core.kit.answers import Answers, Complaint, FieldsRefused, Fixes, Subject, json_or_none
 from connector_core.kit.values import sentence
 from connector_jira_jsm.api.limits import LIMITS
 
 GATEWAY = "gateway"  # what wrote a complaint that Jira did not
 _NOT_SETTABLE = re.compile(r"Field '([\w-]+)' cannot be set")
+
+
+@implements(hookspecs.is_curable)
+def is_curable(response: requests.Response) -> bool:
+    """Return whether a renewed grant may be accepted."""
+    return not is_scope_mismatch(response)
 
 
 def is_scope_mismatch(response: requests.Response) -> bool:

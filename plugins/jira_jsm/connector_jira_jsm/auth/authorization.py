@@ -12,6 +12,8 @@ from connector_core import (
     Grant,
     Redirect,
     Site,
+    hookspecs,
+    implements,
 )
 from connector_core.kit.grants import Account, code_flow, end_of, header_grant
 from connector_core.kit.oauth import OAuthClient
@@ -23,6 +25,7 @@ from connector_jira_jsm.settings import TokenLogin, plugin_settings, token_login
 from connector_jira_jsm.webhooks import managed
 
 
+@implements(hookspecs.authorize)
 def authorize(integration: AnyIntegration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew."""
     login = token_login(integration)

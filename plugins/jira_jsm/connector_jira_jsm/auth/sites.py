@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_core import AnyIntegration, AuthError, ConfigError, Grant, RemoteError, Site
+from connector_core import AnyIntegration, AuthError, ConfigError, Grant, RemoteError, Site, hookspecs, implements
 from connector_core.kit.grants import Account, pick
 from connector_core.kit.rest import Rest, of_grant
 from connector_core.kit.texts import clean
@@ -47,6 +47,7 @@ def reachable(integration: AnyIntegration, grant: Grant) -> tuple[Site, ...]:
     return tuple(site for id_, site in sites.items() if _covers_both(scopes[id_]))
 
 
+@implements(hookspecs.find_site)
 def find(integration: AnyIntegration) -> Site | None:
     """Return the integration's site as the gateway shows it now, by its cloud ID; None when it does not show it.
 

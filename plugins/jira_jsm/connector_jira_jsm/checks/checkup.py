@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import ConfigError, ConnectorError, Finding
+from connector_core import ConfigError, ConnectorError, Finding, hookspecs, implements
 from connector_core.kit.checks import ok, problem, run, warning, webhook_is_there
 from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
@@ -51,6 +51,7 @@ clos hecho resuelto cerrado fatto chiuso risolto concluído resolvido fechado kl
 SOUNDS_DONE = frozenset(_SOUNDS_DONE.split())
 
 
+@implements(hookspecs.check_integration)
 def check(integration: JiraIntegration) -> Sequence[Finding]:
     """Check from the bottom up; what could not be asked is a finding too, and ends the list."""
     return run(_findings(integration))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import Finding, Severity, TicketSnapshot
+from connector_core import Finding, Severity, TicketSnapshot, hookspecs, implements
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.checks.checkup import NEEDED
@@ -12,6 +12,7 @@ from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraIntegration, JiraSettings
 
 
+@implements(hookspecs.check_ticket)
 def check(integration: JiraIntegration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Check permissions and the close status in the ticket's present project."""
     client = JiraClient(integration)

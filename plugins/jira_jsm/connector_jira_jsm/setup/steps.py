@@ -16,6 +16,8 @@ from connector_core import (
     SetupStep,
     Severity,
     TicketSnapshot,
+    hookspecs,
+    implements,
 )
 from connector_core.kit import steps as kit
 from connector_core.kit.steps import answer_so_far, rows_so_far
@@ -35,6 +37,7 @@ WEBHOOK_NAME = "Connector"
 SOME_PROJECT = "SUP"
 
 
+@implements(hookspecs.configure_steps)
 def steps(integration: AnyIntegration) -> Sequence[SetupStep]:
     """List the steps; nothing is fetched before a step's choices are asked for."""
     return (

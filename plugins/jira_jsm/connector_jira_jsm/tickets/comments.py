@@ -19,6 +19,8 @@ from connector_core import (
     TicketSnapshot,
     WriteComment,
     WrittenComment,
+    hookspecs,
+    implements,
     truncate,
     utf16_length,
 )
@@ -42,6 +44,7 @@ LOOK_BACK = timedelta(minutes=75)  # our clock may have been set by an hour sinc
 _LONGEST_NAME = 255
 
 
+@implements(hookspecs.write_comment)
 def write(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
     """Write a comment, or, after a lost answer, find the one that was written."""
     client = JiraClient(integration)
@@ -70,6 +73,7 @@ def _internal(client: JiraClient, ticket_id: str) -> Internal:
     return Internal(client.integration, lambda number: client.delete_comment(ticket_id, number), sentences.MAKE_AGENT)
 
 
+@implements(hookspecs.fetch_comments)
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments since a time, the oldest first."""
     found = {one.id: one for one in _since(JiraClient(integration), ticket.id, since)}

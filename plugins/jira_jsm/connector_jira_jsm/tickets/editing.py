@@ -6,21 +6,14 @@ A look comes first: what somebody finished is not touched. What Jira shows after
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from connector_core import (
-    FieldName,
-    Receipt,
-    RemoteError,
-    TicketChanged,
-    TicketGone,
-    TicketSnapshot,
-    UnreadableTicket,
-    WriteFields,
-)
+from connector_core import FieldName, Receipt, RemoteError, TicketSnapshot, UnreadableTicket, WriteFields
 from connector_core.kit import texts
-from connector_core.kit.editing import was_faster
+from connector_core.kit.answers import FieldsRefused
+from connector_core.kit.editing import UNKEPT, UNKEPT_ONCE, Refused, Written, sort_out, write_fields
 from connector_core.kit.values import Json, as_object
+from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields import mapping
@@ -37,8 +30,6 @@ from connector_jira_jsm.tickets.workflow import status_unreadable
 _NAMES = {jira: jira.capitalize() for jira in JIRA_FIELDS.values()}
 NO_PARTNER = "Jira has no priority for this one."
 NOT_SHOWN = "Jira does not show this field: it is hidden in the field configuration."
-UNKEPT = "It was written twice; the ticket shows {}."
-MOST_WRITES = 2  # of what Jira takes and does not keep
 OFF_SCREEN = "not on the appropriate screen"  # what Jira says of a field that the edit screen lacks
 
 
@@ -51,76 +42,92 @@ def edit(integration: JiraIntegration, client: JiraClient, change: WriteFields) 
         RetryLater: Jira does not tell whether the ticket is done.
         TicketChanged: a person changed what is to be written, and nobody has seen that yet.
     """
-    ticket = change.ticket
     offered = priorities(integration, client)
     change = change.model_copy(update={"incident": as_shown(change.incident, integration.settings)})
-    names = {JIRA_FIELDS[name] for name in change.fields if name in JIRA_FIELDS}
-    refused = {name: text for name, text in _off_screen(integration, ticket).items() if name in names}
-    if "priority" in names and to_jira(change.incident.priority, offered) is None:
+    ours = {JIRA_FIELDS[name]: name for name in change.fields if name in JIRA_FIELDS}
+    refused = {name: text for name, text in _off_screen(integration, change.ticket).items() if name in ours}
+    if "priority" in ours and to_jira(change.incident.priority, offered) is None:
         refused["priority"] = NO_PARTNER
-    if names <= refused.keys():
-        return Receipt(ticket=ticket, refused=_by_our_names(refused))
-    present = client.issue(ticket.id)
-    before = mapping.snapshot(present, offered, client.site_url(), asked=ticket.id)
-    if isinstance(before, UnreadableTicket) or not before.tells(FieldName.STATUS):
-        raise status_unreadable()
-    before = before.over(ticket)
-    if before.done:
-        return Receipt(ticket=before, untouched=True)
-    if was_faster(before, change):
-        raise TicketChanged(before)
-    if "description" in names and "description" not in _fields(present):
-        refused["description"] = NOT_SHOWN
-    wanted = {
-        JIRA_FIELDS[name]: _value(name, change, offered, present) for name in change.fields if name in JIRA_FIELDS
-    }
-    writing = _Writing(integration, client, ticket, refused, note_of(integration, change))
-    shown, unkept = before, {}
-    for _ in range(MOST_WRITES):
-        written = writing.write({name: value for name, value in wanted.items() if name not in refused})
-        if written is None:
-            break
-        issue, taken = written
-        shown = _ticket_after(issue, before, taken, offered, client.site_url())
-        unkept = _unkept(issue, present, taken)
-        wanted = {name: taken[name] for name in unkept}
-    kept = {name for name in change.fields if JIRA_FIELDS.get(name) in names - refused.keys() - unkept.keys()}
-    return Receipt(
-        ticket=shown, refused=_by_our_names(refused), unkept=_by_our_names(unkept), as_written=frozenset(kept)
+    editing = _Editing(integration, client, change, offered, note_of(integration, change))
+    return write_fields(
+        change,
+        read=editing.read,
+        write=editing.write,
+        values={name: Refused(refused[jira]) if jira in refused else None for jira, name in ours.items()},
+        refused_in=editing.refused_in,
     )
 
 
 @dataclass
-class _Writing:
-    """The writes of one edit; `refused` grows by what Jira does not take, the note goes along with the first one."""
+class _Editing:
+    """One edit: the issue as it was last read, and the note that goes along with the first write."""
 
     integration: JiraIntegration
     client: JiraClient
-    ticket: TicketSnapshot
-    refused: dict[str, str]
+    change: WriteFields
+    offered: Sequence[JiraPriority]
     note: Json | None
+    present: Json = field(default_factory=dict)
+    before: TicketSnapshot = field(init=False)
+    writes: int = 0
 
-    def write(self, fields: Json) -> tuple[Json, Json] | None:
-        """Write fields, without those that are refused; return the issue as it is then and what was taken, if any."""
-        while fields:
-            try:
-                answer = self.client.edit_issue(self.ticket.id, fields, self.note)
-            except TicketGone:
+    def read(self) -> TicketSnapshot:
+        """Read the issue, and that it is not done."""
+        self.present = self.client.issue(self.change.ticket.id)
+        read = mapping.snapshot(self.present, self.offered, self.client.site_url(), asked=self.change.ticket.id)
+        if isinstance(read, UnreadableTicket) or not read.tells(FieldName.STATUS):
+            raise status_unreadable()
+        self.before = read.over(self.change.ticket)
+        return self.before
+
+    def write(self, wanted: Mapping[FieldName, object]) -> Written:
+        """Write fields; return the issue as it is then, with what its history says of others.
+
+        Raises:
+            FieldsRefused: a text that nobody can see must not be written over.
+        """
+        if FieldName.DESCRIPTION in wanted and "description" not in _fields(self.present):
+            raise FieldsRefused(NOT_SHOWN, {"description": NOT_SHOWN})
+        fields = {JIRA_FIELDS[name]: _value(name, self.change, self.offered, self.present) for name in wanted}
+        answer = self._sent(fields)
+        self.writes += 1
+        # Sites that do not know `returnIssue` yet answer without a body.
+        told = isinstance(answer.get("fields"), dict)
+        issue = answer if told else self.client.issue(self.before.id, with_history=True)
+        ticket = _ticket_after(issue, self.before, fields, self.offered, self.client.site_url())
+        words = UNKEPT if self.writes > 1 else UNKEPT_ONCE
+        unkept = {name: words.format(shown) for name, shown in _unkept(issue, self.present, fields).items()}
+        changes = changelog.since(issue, self.before.updated)
+        if changes is None:
+            return Written(ticket, unkept=_by_our_names(unkept))
+        found = sort_out(changes, changelog.as_told(fields), changelog.as_told(_fields(self.present)))
+        return Written(
+            ticket,
+            behind=frozenset(_by_our_names(dict.fromkeys(found.behind, ""))),
+            replaced=_by_our_names(found.replaced),
+            unkept=_by_our_names(unkept),
+            is_alone=found.is_alone,
+        )
+
+    def refused_in(self, exc: RemoteError) -> Mapping[FieldName, str]:
+        """Return the fields that a refusal is about; those that the edit screen lacks are not sent for a while."""
+        names = {JIRA_FIELDS[name] for name in self.change.fields if name in JIRA_FIELDS}
+        named = named_in(exc, {name: _NAMES.get(name, name) for name in names})
+        _remember_off_screen(self.integration, self.change.ticket, named)
+        return _by_our_names(named)
+
+    def _sent(self, fields: Json) -> Json:
+        """Write fields with the note; without it where the note is what is refused."""
+        note, self.note = self.note, None
+        try:
+            return self.client.edit_issue(self.before.id, fields, note)
+        except RemoteError as exc:
+            if self.refused_in(exc):
+                self.note = note
                 raise
-            except RemoteError as exc:
-                named = named_in(exc, {name: _NAMES.get(name, name) for name in fields})
-                if not named and (self.note is None or "propert" not in exc.detail.casefold()):
-                    raise
-                self.note = self.note if named else None
-                _remember_off_screen(self.integration, self.ticket, named)
-                self.refused.update(named)
-                fields = {name: value for name, value in fields.items() if name not in named}
-            else:
-                self.note = None
-                # Sites that do not know `returnIssue` yet answer without a body.
-                told = isinstance(answer.get("fields"), dict)
-                return (answer if told else self.client.issue(self.ticket.id)), fields
-        return None
+            if note is None or "propert" not in exc.detail.casefold():
+                raise
+            return self.client.edit_issue(self.before.id, fields, None)
 
 
 def _off_screen(integration: JiraIntegration, ticket: TicketSnapshot) -> Mapping[str, str]:
@@ -154,7 +161,7 @@ def _ticket_after(
 
 
 def _unkept(issue: Json, present: Json, written: Json) -> dict[str, str]:
-    """Return the fields that were written and show something else; a description, that shows what it did before.
+    """Return what fields show that were written and show something else; a description, where it is as it was before.
 
     Jira writes markup in its own way.
     """
@@ -162,16 +169,16 @@ def _unkept(issue: Json, present: Json, written: Json) -> dict[str, str]:
     found: dict[str, str] = {}
     title = shown.get("summary")
     if "summary" in written and isinstance(title, str) and _words(title) not in {"", _words(written["summary"])}:
-        found["summary"] = UNKEPT.format(f'"{_words(title)}"')
+        found["summary"] = f'"{_words(title)}"'
     priority = shown.get("priority", {})
     if "priority" in written and (priority is None or as_object(priority).get("id")):
         known = as_object(priority)
         if str(known.get("id")) != written["priority"]["id"]:
-            found["priority"] = UNKEPT.format(f'"{_words(known["name"])}"' if known.get("name") else "another one")
+            found["priority"] = f'"{_words(known["name"])}"' if known.get("name") else "another one"
     if "description" in written and "description" in shown:
         texts = [descriptions.read(one) for one in (shown["description"], former.get("description"))]
         if texts[0] == texts[1] != descriptions.read(written["description"]):
-            found["description"] = UNKEPT.format("the former text")
+            found["description"] = "the former text"
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connector_core import Absence, AbsenceKind, Integration, TicketGone, TicketSnapshot
+from connector_core import Absence, AbsenceKind, Integration, TicketGone, TicketSnapshot, hookspecs, implements
 from connector_core.kit.answers import SetupObjectMissing
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -18,6 +18,7 @@ MOST_TRIED = 20  # single tickets of a project that are tried; each costs a call
 PERMISSIONS = "Give our account the permission Browse projects (Project settings > People or Permissions), then retry."
 
 
+@implements(hookspecs.explain_absence)
 def explain(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
     """Return the reasons by ticket id; a ticket that is there after all has none."""
     client = JiraClient(integration)

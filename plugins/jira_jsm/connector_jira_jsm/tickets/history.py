@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from connector_core import AnyIntegration, FieldChange, FieldName, TicketSnapshot
+from connector_core import AnyIntegration, FieldChange, FieldName, TicketSnapshot, hookspecs, implements
 from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -21,6 +21,7 @@ FIELDS = {
 }
 
 
+@implements(hookspecs.when_changed)
 def when_changed(integration: AnyIntegration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Return the time and the author of the latest change of each field that has one."""
     found: dict[FieldName, FieldChange] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from connector_core import RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
+from connector_core import RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket, hookspecs, implements
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.paging import SearchIncomplete
@@ -15,6 +15,7 @@ from connector_jira_jsm.fields.priorities import is_default
 from connector_jira_jsm.settings import JiraIntegration
 
 
+@implements(hookspecs.fetch_tickets)
 def fetch(integration: JiraIntegration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read tickets in as few calls as Jira allows."""
     if not query.ids:

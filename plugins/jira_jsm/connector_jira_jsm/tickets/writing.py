@@ -10,6 +10,8 @@ from connector_core import (
     NotCreated,
     Receipt,
     WriteFields,
+    hookspecs,
+    implements,
 )
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.settings import JiraIntegration
@@ -18,6 +20,7 @@ from connector_jira_jsm.tickets.creating import find_ticket, note_of, open_ticke
 from connector_jira_jsm.tickets.editing import edit
 
 
+@implements(hookspecs.on_incident_event)
 def write_change(integration: JiraIntegration, change: IncidentChange) -> Receipt | NotCreated:
     """Write a change to its ticket."""
     client = JiraClient(integration)

@@ -14,6 +14,8 @@ from connector_core import (
     InboundRequest,
     TicketSnapshot,
     WebhookRejected,
+    hookspecs,
+    implements,
     object_of,
 )
 from connector_core.kit.signing import delivery_id, name_of
@@ -32,6 +34,7 @@ DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, 
 _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 
 
+@implements(hookspecs.on_inbound_webhook)
 def receive(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
     signer = signature.SCHEME.signer(request, integration.webhook_secrets)

@@ -18,6 +18,8 @@ from connector_core import (
     Delivery,
     HookRegistration,
     RemoteError,
+    hookspecs,
+    implements,
 )
 from connector_core.kit.steps import answer_so_far
 from connector_core.kit.values import Json
@@ -39,6 +41,7 @@ SCOPE = "manage:jira-webhook"
 BY_HAND = "In the step Webhook, or with managed_webhook: false in the file, choose to create it by hand."
 
 
+@implements(hookspecs.keep_webhook)
 def keep(integration: JiraIntegration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """Find our webhook as it should be, renew it, or register it; None when none is wanted.
 
@@ -79,6 +82,7 @@ def keep(integration: JiraIntegration, address: str, known: HookRegistration | N
     return HookRegistration(ids=(str(number),), site=site, expires_at=ends)
 
 
+@implements(hookspecs.drop_webhook)
 def drop(integration: AnyIntegration, known: HookRegistration) -> bool:
     """Remove our webhook; one that is gone is as good."""
     JiraClient(integration).delete_webhooks([int(one) for one in known.ids if one.isdecimal()])

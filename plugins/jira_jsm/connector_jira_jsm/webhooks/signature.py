@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connector_core import InboundRequest, Signature
+from connector_core import InboundRequest, Signature, hookspecs, implements
 from connector_core.kit.signing import SignatureScheme
 
 SCHEME = SignatureScheme("x-hub-signature", prefix="sha256=")
@@ -17,6 +17,7 @@ _SELF = re.compile(
 _KEY = re.compile(rb'"key"\s*:\s*"([A-Z][A-Z0-9_]{1,30})-\d')
 
 
+@implements(hookspecs.find_signature)
 def find(request: InboundRequest) -> Signature:
     """Return who may have sent a delivery, before it is read."""
     begin = request.body[:_LOOKED_AT]
