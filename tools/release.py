@@ -107,8 +107,10 @@ def licences(made: dict[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for component in sorted(made["components"], key=lambda one: str(one["name"]).lower()):
         named = {LOOKED_UP[component["name"]]} if component["name"] in LOOKED_UP else set()
         for one in component.get("licenses", ()):
-            text = one.get("expression") or one["license"].get("id") or one["license"].get("name", "")
-            named |= set(re.split(r" AND | OR ", text.strip("()")))
+            if "expression" in one:
+                named |= set(re.split(r" AND | OR ", one["expression"].replace("(", "").replace(")", "")))
+            else:
+                named.add(one["license"].get("id") or one["license"].get("name", ""))
         yield component["name"], component.get("version", ""), tuple(sorted({CALLED.get(one, one) for one in named}))
 
 

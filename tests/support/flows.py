@@ -158,5 +158,7 @@ FLOWS = (
     Flow("explain", "connector_core/cli/links.py::explain", _explain, "timeline.py::read"),
     Flow("token refresh", _HTTP_CALL, _token, "authorize"),
     Flow("close", _RUN, _close, "on_incident_event"),
-    Flow("close over three, at Jira", "connector_jira_jsm/tickets/writing.py::write_change", _close_at_jira, "", PLUGIN),
+    Flow(
+        "close over three, at Jira", "connector_jira_jsm/tickets/writing.py::write_change", _close_at_jira, "", PLUGIN
+    ),
 )
