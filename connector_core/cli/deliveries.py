@@ -92,7 +92,8 @@ def show(number: int, config_path: str | None, *, as_json: bool) -> None:
         if entry is None:
             raise ConfigError(f"There is no delivery {number}.", code="delivery_unknown")
         payload = app.store.delivery_log.payload(number) if entry.has_payload else None
-    sides = {name: (payload or {})[name] for name in ("request", "answer") if name in (payload or {})}
+    kept: dict[str, Any] = {} if payload is None else payload
+    sides = {name: kept[name] for name in ("request", "answer") if name in kept}
     if as_json:
         print_json({**_row(entry, as_json=True), **sides})
         return

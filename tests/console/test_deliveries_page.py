@@ -9,8 +9,9 @@ import re
 
 import pytest
 import requests
+import requests_mock
 
-from connector_core import Delivery
+from connector_core import Delivery, RetryLater
 from connector_core.delivery_log import recorder
 from connector_core.store import LoggedFilter, NewEntry, Result, Way
 from connector_core.testing import MemoryDesk
@@ -131,21 +132,19 @@ def test_nothing_of_one_organization_is_in_anothers_log(served, visitor_of):
     assert guest.post("/deliveries/replay", seen_on="/", action="replay", sure="yes").status_code == 422
 
 
-def test_a_call_is_logged_without_its_secrets(served, admin, requests_mock):
+def test_a_call_is_logged_without_its_secrets(served, admin):
     """Method, host and path, status, time, whose; no value of the query, no token, also where it is echoed."""
-    requests_mock.real_http = True
-    requests_mock.post(
-        "http://desk.test/api/tickets",
-        status_code=404,
-        json={"echo": "Bearer abcdef-token", "access_token": "xyz98765"},
-    )
-    integration = served.app.registry.entry("acme-desk").handle
+    url = "http://desk.test/api/tickets"
+    answer = {"echo": "Bearer abcdef-token", "access_token": "xyz98765"}
+    session = served.app.registry.entry("acme-desk").handle.session
 
-    integration.session.post(
-        "http://desk.test/api/tickets?jql=private",
-        json={"password": "hunter-22", "title": "Fan failed", "note": "acme secret"},
-        headers={"Authorization": "Bearer abcdef-token"},
-    )
+    with requests_mock.Mocker() as desk:
+        desk.post(url, status_code=404, json=answer)
+        session.post(
+            f"{url}?jql=private",
+            json={"password": "hunter-22", "title": "Fan failed", "note": "acme secret"},
+            headers={"Authorization": "Bearer abcdef-token"},
+        )
 
     entry = latest(served)
     assert (entry.way, entry.result, entry.status, entry.method) == (Way.OUT, Result.FAILED, 404, "POST")
@@ -202,7 +201,7 @@ def test_a_log_that_cannot_be_written_holds_up_nothing(served, monkeypatch):
 
 
 def _failing(_entries):
-    raise recorder.ConnectorError("The disk is full.", code="store_full")
+    raise RetryLater("The disk is full.", code="store_full")
 
 
 def test_a_replay_takes_what_was_ignored_once_its_ticket_is_linked(served, admin):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core.delivery_log.masking import BINARY, FILES, MOST_BODY, TOO_LARGE, Masking
+from connector_core.delivery_log.masking import BINARY, FILES, TOO_LARGE, Masking
+from connector_core.http.calls import MOST_BODY
 
 SECRET = "Zk9-secret/value+1"
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
