@@ -191,11 +191,11 @@ class Masker:
 
     def add(self, *values: str) -> None:
         """Mask these values from now on, also as they look in an address or inside JSON."""
-        spellings = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in spellings(value)}
+        forms = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in spellings(value)}
         with self._lock:
-            if spellings <= self._values:
+            if forms <= self._values:
                 return
-            self._values |= spellings
+            self._values |= forms
             # Longest first, so that a secret that contains another one goes as a whole.
             self._pattern = re.compile("|".join(map(re.escape, sorted(self._values, key=len, reverse=True))))
 

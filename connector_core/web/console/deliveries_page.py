@@ -45,6 +45,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "deliveries.html",
         lines=[line(entry) for entry in found.entries[:PAGE]],
+        replays={entry.id: entry.facts.get("replay_of") for entry in found.entries},
         asked={name: asked.get(name, "") for name in FILTERS},
         narrowed=urlencode(asked),
         is_latest=not visit.query.get("before"),
