@@ -32,7 +32,8 @@ def test_what_arrived_and_was_called_is_listed_shown_and_replayed(open_stage):
     assert "Authorization: " in shown
     assert "Bearer ***" in shown or "Basic ***" in shown
 
-    before = stage.sandbox.count_calls(method="POST")
+    before = stage.sandbox.count_calls(method="POST", path="/rest/servicedeskapi/request")
+    assert before == 1
     stage.daemon.kill()
     begun = stage.daemon.command("deliveries", "replay", str(event["id"]))
     assert "Replay 1: 1 delivery." in begun.stdout
@@ -44,5 +45,5 @@ def test_what_arrived_and_was_called_is_listed_shown_and_replayed(open_stage):
 
     until(lambda: replay()["state"] == "done")
     assert (replay()["accepted"], replay()["failed"]) == (1, 0)
-    assert stage.sandbox.count_calls(method="POST") == before
+    assert stage.sandbox.count_calls(method="POST", path="/rest/servicedeskapi/request") == before
     assert stage.daemon.command("deliveries", "show", "999999").returncode == 3
