@@ -61,6 +61,8 @@ _IN_LINES = (
         re.IGNORECASE,
     ),
 )
+#: Nothing without a sign of `_IN_TEXT` has a secret in it that is shorter.
+_SHORTEST = 12
 _DEEPEST, _LONGEST_NAME = 60, 100
 
 
@@ -70,6 +72,8 @@ class Masking:
 
     known: Iterable[str] = ()
     _found: set[str] = field(default_factory=set, init=False)
+    #: Texts that were looked through: many stand in a body again and again.
+    _read: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._known = {form for value in self.known if len(value) >= MIN_MASKED_LENGTH for form in spellings(value)}
@@ -164,13 +168,17 @@ class Masking:
         if depth > _DEEPEST:
             return MASK
         if isinstance(value, dict):
-            return {self._text(name): self._member(name, inner, depth + 1) for name, inner in value.items()}
+            is_grant = "grant_type" in value  # what forms of OAuth hold, sent as JSON
+            return {
+                self._text(name): self._member(name, inner, depth + 1, is_grant=is_grant)
+                for name, inner in value.items()
+            }
         if isinstance(value, list):
             return [self._value(inner, depth + 1) for inner in value]
         return self._nested(value, depth) if isinstance(value, str) else value
 
-    def _member(self, name: str, value: object, depth: int) -> object:
-        if not _is_secret(name):
+    def _member(self, name: str, value: object, depth: int, *, is_grant: bool) -> object:
+        if not (_is_secret(name) or (is_grant and _plain(name) in _IN_FORMS)):
             return self._value(value, depth)
         if value is None or isinstance(value, bool):
             return value
@@ -193,13 +201,16 @@ class Masking:
         return self._text(text)
 
     def _text(self, text: str) -> str:
-        if text.isalnum():  # most of them
+        if text.isidentifier() or (len(text) < _SHORTEST and "=" not in text and "@" not in text):  # most of them
             return text
-        small = text.lower()
+        if (known := self._read.get(text)) is not None:
+            return known
+        small, masked = text.lower(), text
         for hint, pattern in _IN_TEXT:
             if hint in small:
-                text = pattern.sub(self._replaced, text)
-        return text
+                masked = pattern.sub(self._replaced, masked)
+        self._read[text] = masked
+        return masked
 
     def _replaced(self, match: re.Match[str]) -> str:
         self._take(unquote(match[2]))

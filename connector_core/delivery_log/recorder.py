@@ -29,9 +29,9 @@ EVERY_S = 0.5
 #: So many entries wait to be written, with so many bytes of bodies.
 MOST_WAITING, MOST_WAITING_BYTES = 4096, 32 * 1024 * 1024
 #: So many are written in one transaction, each `EVERY_S`: other writes come between.
-AT_ONCE = 256
+AT_ONCE = 200
 #: Of so many of them headers and bodies are kept.
-PAYLOADS_AT_ONCE = 64
+PAYLOADS_AT_ONCE = 24
 #: So many refused deliveries are logged in a second, and so many at once after a pause.
 REFUSED_PER_S, REFUSED_BURST = 1.0, 20.0
 #: After so many bytes of payloads it is looked whether there are too many.
@@ -143,7 +143,7 @@ class DeliveryLog:
 
     def _step(self) -> float:
         self._write()
-        return 0.0 if len(self._queue) >= MOST_WAITING // 2 else EVERY_S
+        return EVERY_S
 
     def _last(self) -> None:
         self.flush()

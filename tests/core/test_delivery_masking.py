@@ -119,6 +119,15 @@ def test_the_body_of_an_oauth_request_has_no_secret():
     assert text == "grant_type=authorization_code&code=***&code_verifier=***&client_id=me"
 
 
+def test_the_same_sent_as_json_has_no_secret():
+    """Some systems take it as JSON: there a code is one, and elsewhere in JSON it is none."""
+    sent = {"grant_type": "authorization_code", "code": "abc123", "client_secret": "xyz", "client_id": "me"}
+
+    text, _ = Masking().body(json.dumps(sent), "application/json")
+
+    assert json.loads(text) == {**sent, "code": "***", "client_secret": "***"}
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "why"),
     [
