@@ -90,7 +90,11 @@ def show(number: int, config_path: str | None, *, as_json: bool) -> None:
     with read_only(config_path) as app:
         entry = app.store.delivery_log.get(number)
         if entry is None:
-            raise ConfigError(f"There is no delivery {number}.", code="delivery_unknown")
+            raise ConfigError(
+                f"There is no delivery {number}.",
+                code="delivery_unknown",
+                fix="List those that are still kept: older ones are deleted.",
+            )
         payload = app.store.delivery_log.payload(number) if entry.has_payload else None
     kept: dict[str, Any] = {} if payload is None else payload
     sides = {name: kept[name] for name in ("request", "answer") if name in kept}
@@ -130,7 +134,11 @@ def replay(numbers: tuple[int, ...], config_path: str | None, *, yes: bool, **as
         else:
             ids, _ = app.store.replays.select(_wanted(asked, app.clock.now()))
         if not ids:
-            raise ConfigError("None of these deliveries can be replayed.", code="nothing_to_replay")
+            raise ConfigError(
+                "None of these deliveries can be replayed.",
+                code="nothing_to_replay",
+                fix="Choose deliveries that were taken and whose bodies are still kept, or have them sent again.",
+            )
         if len(ids) > 1 and not yes:
             click.confirm(f"Replay {len(ids):,} deliveries?", abort=True)
         chosen = {"deliveries": ", ".join(map(str, numbers))} if numbers else {k: v for k, v in asked.items() if v}

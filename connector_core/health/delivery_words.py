@@ -81,6 +81,6 @@ def _omitted(entry: Logged) -> str:
     return f"{' and '.join(parts)} are not in the log: too many came at once."
 
 
-def replay_failure(code: str) -> str:
+def replay_failure(why: str) -> str:
     """Return why something of a replay was ignored or failed."""
-    return REPLAY_FAILURES.get(code) or _IGNORED.get(code, "").rstrip(".").lower() or code.replace("_", " ")
+    return REPLAY_FAILURES.get(why) or _IGNORED.get(why, "").rstrip(".").lower() or why.replace("_", " ")

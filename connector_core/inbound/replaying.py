@@ -34,11 +34,11 @@ WITHIN_S = 30.0
 
 
 class NotTaken(Exception):
-    """A delivery cannot be taken again; the code says why."""
+    """A delivery cannot be taken again, and why, in one word."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Replaying:
         try:
             accepted = self._take(replay, entry)
         except NotTaken as exc:
-            return Result.FAILED, exc.code
+            return Result.FAILED, exc.why
         if accepted.new or accepted.duplicate:  # it has this name only if it was taken before a restart
             return Result.ACCEPTED, ""
         return Result.IGNORED, "no_integration" if entry.kind == "events" else "not_linked"

@@ -119,7 +119,10 @@ class Receiver:
     async def _answered(self, request: Request, arrival: Arrival, taking: Awaitable[Response]) -> Response:
         """Return what the sender is told, also where nothing was taken; what came of it is logged."""
         began = monotonic()
-        response = await self._told_sender(request, arrival, taking)
+        try:
+            response = await taking
+        except (ConnectorError, OSError, MemoryError, RuntimeError, ClientDisconnect) as exc:
+            response = self._not_taken(request, arrival, exc)
         self._note(arrival, response.status_code, began)
         return response
 
@@ -129,27 +132,26 @@ class Receiver:
         arrival.known = partial(self._intake.registry.secrets_of, arrival.organization, arrival.integration_id)
         self._delivery_log.arrived(arrival)
 
-    async def _told_sender(self, request: Request, arrival: Arrival, taking: Awaitable[Response]) -> Response:
-        kind = arrival.kind
-        try:
-            return await taking
-        except WebhookRejected as exc:
-            return self._refused_or_put_off(request, arrival, exc)
-        except RetryLater as exc:
-            return self._put_off(arrival, exc)
-        except (OSError, MemoryError, RuntimeError) as exc:
-            short = shortage(exc)  # of descriptors, memory or threads: it passes
-            if short is None:
-                raise
-            return self._put_off(arrival, short)
-        except ConnectorError as exc:
-            arrival.code = exc.code
-            self._metrics.rejected(kind, exc.code)
-            self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
-            return JSONResponse({"error": "internal error"}, status_code=500)
-        except ClientDisconnect:
-            self._refused(request, arrival, WebhookRejected("The sender went away before the end.", code="cut_off"))
-            return Response(status_code=400)
+    def _not_taken(self, request: Request, arrival: Arrival, error: Exception) -> Response:
+        """Return what the sender is told of which nothing was taken; what is none of its business goes on."""
+        match error:
+            case WebhookRejected():
+                return self._refused_or_put_off(request, arrival, error)
+            case RetryLater():
+                return self._put_off(arrival, error)
+            case ConnectorError():
+                arrival.code = error.code
+                self._metrics.rejected(arrival.kind, error.code)
+                self._log.exception("request_failed", kind=arrival.kind, code=error.code, detail=error.detail)
+                return JSONResponse({"error": "internal error"}, status_code=500)
+            case ClientDisconnect():
+                self._refused(request, arrival, WebhookRejected("The sender went away before the end.", code="cut_off"))
+                return Response(status_code=400)
+            case _:
+                short = shortage(error)  # of descriptors, memory or threads: it passes
+                if short is None:
+                    raise error
+                return self._put_off(arrival, short)
 
     def _put_off(self, arrival: Arrival, exc: RetryLater) -> Response:
         """Count a request that cannot be stored now, and have it sent again."""

@@ -52,7 +52,11 @@ def act(visit: Visit) -> Response:
     entry, action = _entry(visit), visit.form.get("action")
     if action == "replay":
         if not entry.can_replay:
-            raise ConfigError("This one cannot be replayed: its body is no longer kept.", code="not_replayable")
+            raise ConfigError(
+                "This one cannot be replayed.",
+                code="not_replayable",
+                fix="Only deliveries that were taken and whose bodies are still kept can be. Have it sent again.",
+            )
         number = visit.app.replaying.begin(
             [entry.id], visit.user.organizations, {"delivery": entry.id}, visit.user.name
         )

@@ -47,7 +47,11 @@ def begin(visit: Visit) -> Response:
         return go("/deliveries")
     ids, _ = visit.app.store.replays.select(wanted_of(visit, visit.form))
     if not ids:
-        raise ConfigError("None of these deliveries can be replayed.", code="nothing_to_replay")
+        raise ConfigError(
+            "None of these deliveries can be replayed.",
+            code="nothing_to_replay",
+            fix="Choose deliveries that were taken and whose bodies are still kept, or have them sent again.",
+        )
     asked = asked_of(visit.form)
     return go(f"/deliveries/replays/{visit.app.replaying.begin(ids, visit.user.organizations, asked, visit.user.name)}")
 
