@@ -97,9 +97,9 @@ def show(number: int, config_path: str | None, *, as_json: bool) -> None:
             )
         payload = app.store.delivery_log.payload(number) if entry.has_payload else None
     kept: dict[str, Any] = {} if payload is None else payload
-    sides = {name: kept[name] for name in ("request", "answer") if name in kept}
+    sides: dict[str, Any] = {name: kept[name] for name in ("request", "answer") if name in kept}
     if as_json:
-        print_json({**_row(entry, as_json=True), **sides})
+        print_json(_row(entry, as_json=True) | sides)
         return
     for name, value in _row(entry, as_json=True).items():
         if value not in (None, ""):
