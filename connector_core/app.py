@@ -17,6 +17,7 @@ from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models.record import build_all
+from connector_core.delivery_log.recorder import DeliveryLog, Keeping
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.duties import Duties, OwnDuties, SharedDuties
@@ -25,6 +26,7 @@ from connector_core.engine.nodes import ClusterNode, LoneNode, ThisNode
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.inbound.replaying import Replaying
 from connector_core.inbound.senders import Senders
 from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
@@ -87,6 +89,8 @@ class App:
     duties: Duties
     notifier_setup: NotifierSetup
     by_the_clock: ByTheClock
+    delivery_log: DeliveryLog
+    replaying: Replaying
     statuses: Statuses
     schedule: Schedule
     clock_watch: ClockWatch
@@ -114,6 +118,7 @@ class App:
         self.source_setup.tell_unused()
         self.store.lanes.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
+        self.delivery_log.start()
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
@@ -128,6 +133,7 @@ class App:
             *self.schedule.loops,
             self.clock_watch.loop,
             self.hang_up,
+            self.delivery_log.loop,
             *self.page_calls.loops,
         )
 
@@ -152,6 +158,7 @@ class App:
         self.page_calls.shutdown()
         left_s = max(until - monotonic(), 0.0)
         ended = self.engine.stop(left_s - min(GOODBYE_S, left_s / 2))
+        self.delivery_log.stop()
         with telling(self.log, "beat"):
             self.store.life.beat(self.clock.now())
         self.log.info("stopped", all_work_ended=ended)
@@ -180,8 +187,17 @@ def build_app(
 
     node = _node(config, store, clock, log, at_break)
     breakers = Breakers(store.breakers, clock, log, metrics, node=node)
+    delivery_log = _delivery_log(config, store, metrics, clock, log)
     registry = Registry(
-        store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log, permit=node.check
+        store,
+        plugins,
+        config,
+        breakers=breakers,
+        metrics=metrics,
+        clock=clock,
+        log=log,
+        permit=node.check,
+        delivery_log=delivery_log,
     )
     sync = Synchronizer(
         store,
@@ -235,6 +251,7 @@ def build_app(
         is_alone=node.is_alone,
     )
     notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
+    replaying = Replaying(store, registry, delivery_log, duties, clock, log, after=engine.nudge)
     by_the_clock = ByTheClock(
         store=store,
         registry=registry,
@@ -247,7 +264,9 @@ def build_app(
         applying=applying,
         duties=duties,
         notifying=notifying,
+        replaying=replaying,
         keep_history=config.history.keep,
+        keep_log=(config.delivery_log.keep, config.delivery_log.payloads),
         clock=clock,
         log=log,
         nudge=engine.nudge,
@@ -284,6 +303,8 @@ def build_app(
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
         by_the_clock=by_the_clock,
+        delivery_log=delivery_log,
+        replaying=replaying,
         statuses=Statuses(store, registry, poller, clock, missing=setup.missing),
         schedule=schedule,
         clock_watch=ClockWatch(
@@ -325,6 +346,14 @@ def _node(
         config_digest=lambda: config.digest,
         at_break=at_break,
     )
+
+
+def _delivery_log(
+    config: Config, store: Store, metrics: Metrics, clock: Clock, log: FilteringBoundLogger
+) -> DeliveryLog:
+    said = config.delivery_log
+    keeping = Keeping(said.enabled, said.keep, said.payloads, said.most)
+    return DeliveryLog(store.delivery_log, keeping, metrics=metrics, clock=clock, log=log)
 
 
 def _hang_up(applying: Applying, clock: Clock) -> Loop:

@@ -19,6 +19,7 @@ from connector_core.engine.duties import Duties, Turn
 from connector_core.health.checkups import due, is_due
 from connector_core.health.ending_authorizations import EndingAuthorizations
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.inbound.replaying import Replaying
 from connector_core.inbound.waiting_incidents import WaitingIncidents
 from connector_core.polling.errands import Errands
 from connector_core.polling.forgetting import Forgetting
@@ -38,7 +39,7 @@ from connector_core.store import Duty, Store
 
 BEAT_S = 10.0
 LOOK_FOR_WISHES_S = 2.0
-LOOK_FOR_PROBES_S = 1.0
+LOOK_FOR_PROBES_S = LOOK_FOR_REPLAYS_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 LOOK_FOR_RENEWALS_S = 1.0
 LOOK_FOR_ACTIVE_S = 2.0
@@ -76,7 +77,10 @@ class ByTheClock:
     applying: Applying
     duties: Duties
     notifying: Notifying
+    replaying: Replaying
     keep_history: timedelta | None
+    keep_log: tuple[timedelta, timedelta]
+    """How long entries of the delivery log are kept, and their payloads."""
     clock: Clock
     log: FilteringBoundLogger
     nudge: Callable[[], None]
@@ -112,6 +116,7 @@ class ByTheClock:
             Job("beat", BEAT_S, self._beat),
             Job("wishes", LOOK_FOR_WISHES_S, self.applying.fulfil_wishes, crew=WISHES),
             Job("probe", LOOK_FOR_PROBES_S, self._probe),
+            Job("replay", LOOK_FOR_REPLAYS_S, self.replaying.step),
             Job("waiting", LOOK_FOR_ACTIVE_S, self._waiting.release),
             Job("authorize", RETRY_AUTHORIZATIONS_S, self._authorize, first_s=0.0),
             Job("renew", LOOK_FOR_RENEWALS_S, self._renew),
@@ -293,5 +298,5 @@ class ByTheClock:
         """Forget what is old, once an hour on one node."""
         with self.duties.turn(Duty("forget"), every_s=AN_HOUR_S) as turn:
             if turn.is_ours:
-                Forgetting(self.store, self.clock, self.log, self.keep_history).forget()
+                Forgetting(self.store, self.clock, self.log, self.keep_history, self.keep_log).forget()
         return turn.wait_s

@@ -56,6 +56,10 @@ class Metrics:
         """Count fields of events that nobody here knows."""
         self._counters.unknown_fields.labels(organization=organization).inc(number)
 
+    def log_omitted(self, kind: str, number: int) -> None:
+        """Count what the delivery log did not keep."""
+        self._counters.log_omitted.labels(kind=kind).inc(number)
+
     @property
     def registry(self) -> CollectorRegistry:
         """The registry that holds all of them, for the page that shows them."""
@@ -107,6 +111,11 @@ class _Counters:
             "connector_event_unknown_fields", "Fields of pushed events that are not known and left out.", "organization"
         )
         self.rejected = self._counter("connector_rejected", "Requests that were refused, by reason.", "kind", "code")
+        self.log_omitted = self._counter(
+            "connector_delivery_log_omitted",
+            "Deliveries and calls that are not in the delivery log, because too many came at once.",
+            "kind",
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         from prometheus_client import Counter  # noqa: PLC0415 - see above

@@ -191,11 +191,11 @@ class Masker:
 
     def add(self, *values: str) -> None:
         """Mask these values from now on, also as they look in an address or inside JSON."""
-        spellings = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in _spellings(value)}
+        forms = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in spellings(value)}
         with self._lock:
-            if spellings <= self._values:
+            if forms <= self._values:
                 return
-            self._values |= spellings
+            self._values |= forms
             # Longest first, so that a secret that contains another one goes as a whole.
             self._pattern = re.compile("|".join(map(re.escape, sorted(self._values, key=len, reverse=True))))
 
@@ -227,5 +227,6 @@ def _fits(fernet: Fernet, sealed: bytes) -> bool:
     return True
 
 
-def _spellings(value: str) -> set[str]:
+def spellings(value: str) -> set[str]:
+    """Return a value as it is, as it looks in an address, and as it looks inside JSON."""
     return {value, quote(value, safe=""), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}

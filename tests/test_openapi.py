@@ -31,6 +31,7 @@ PAGES = {
     "",
     "activity",
     "audit",
+    "deliveries",
     "hand-over",
     "setup_link",
     "integrations",

@@ -34,6 +34,7 @@ _COMMANDS = {
         "Make password hashes and end logins of the web console.",
     ),
     "db": ("connector_core.cli.database", "db", "Check, back up, migrate or move the database; give up lost secrets."),
+    "deliveries": ("connector_core.cli.deliveries", "deliveries", "Show deliveries and calls; replay deliveries."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
     "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),

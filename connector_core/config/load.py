@@ -207,6 +207,7 @@ def _config(
         administered=administered(document.values),
         engine=file.engine,
         history=file.history,
+        delivery_log=file.delivery_log,
         reconcile_every_s=file.reconcile.every.total_seconds(),
         logging=file.logging,
         plugin_settings=sections.shared,

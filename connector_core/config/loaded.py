@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connector_core.config.mistakes import Mistake
 from connector_core.config.models import (
     ConsoleSettings,
+    DeliveryLogSettings,
     EngineSettings,
     HistorySettings,
     LoggingSettings,
@@ -108,6 +109,7 @@ class Config:
     administered: frozenset[str]
     engine: EngineSettings
     history: HistorySettings
+    delivery_log: DeliveryLogSettings
     reconcile_every_s: float
     logging: LoggingSettings
     plugin_settings: Mapping[str, Settings]

@@ -16,12 +16,13 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
 from connector_core.contract.addresses import http_address
 from connector_core.contract.comment_rules import ToIncident, ToTicket
-from connector_core.contract.durations import Duration, duration_field
+from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
@@ -57,7 +58,19 @@ def _database(value: str) -> str:
 
 #: First parts of the paths that this server has itself.
 OWN_PATHS = frozenset(
-    {"activity", "audit", "external", "hand-over", "healthz", "integrations", "links", "login", "logout", "metrics"}
+    {
+        "activity",
+        "audit",
+        "deliveries",
+        "external",
+        "hand-over",
+        "healthz",
+        "integrations",
+        "links",
+        "login",
+        "logout",
+        "metrics",
+    }
     | {"notifications", "oauth", "readyz", "routing", "sources", "static", "unfinished", "v1"}
 )
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -331,6 +344,36 @@ class HistorySettings(Section):
     )
 
 
+def _bytes(value: object) -> object:
+    """Read a size as settings write it, such as 200MiB; a number stays as it is."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('expected a size like "50MiB" or "2GiB"')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+_SIZE = re.compile(r"(\d{1,6})(MiB|GiB)")
+_UNITS = {"MiB": 1024**2, "GiB": 1024**3}
+
+
+class DeliveryLogSettings(Section):
+    """What is kept of deliveries that came in and of calls to ticketing systems and platforms."""
+
+    enabled: bool = Field(True, description="false logs no deliveries and no calls.")
+    keep: Duration = duration_field("7d", "How long an entry of the log is kept.")
+    payloads: DurationOrNothing = duration_field(
+        "3d", "How long headers and bodies are kept, sealed and without secrets; 0s for not at all."
+    )
+    most: Annotated[
+        int, BeforeValidator(_bytes), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE.pattern}$"})
+    ] = Field(
+        200 * 1024**2,
+        ge=1024**2,
+        description="What headers and bodies may take together; of more, the oldest go first.",
+        json_schema_extra={"default": "200MiB"},
+    )
+
+
 class LoggingSettings(Section):
     """What is logged, and how."""
 
@@ -424,6 +467,7 @@ class ConfigFile(Section):
     engine: Annotated[EngineSettings, BeforeValidator(_nothing_is_empty)] = EngineSettings()
     reconcile: Annotated[ReconcileSettings, BeforeValidator(_nothing_is_empty)] = ReconcileSettings()
     history: Annotated[HistorySettings, BeforeValidator(_nothing_is_empty)] = HistorySettings()
+    delivery_log: Annotated[DeliveryLogSettings, BeforeValidator(_nothing_is_empty)] = DeliveryLogSettings()
     logging: Annotated[LoggingSettings, BeforeValidator(_nothing_is_empty)] = LoggingSettings()
     plugins: Annotated[
         dict[str, Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]], BeforeValidator(_nothing_is_empty)

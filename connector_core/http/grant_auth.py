@@ -19,7 +19,7 @@ from connector_core.contract.errors import AuthError, RetryLater
 from connector_core.contract.handles import Core
 from connector_core.contract.models import Grant
 from connector_core.http.answers import AnswerBudget, Holdings
-from connector_core.http.session import Observer, read_whole
+from connector_core.http.session import Observer, answered, read_whole
 
 
 class GrantAuth(AuthBase):
@@ -63,7 +63,7 @@ class GrantAuth(AuthBase):
         if not self._is_curable(response):
             return response
         request = response.request.copy()
-        self._observe(request.method or "", response, response.elapsed.total_seconds())
+        self._observe(answered(response, response.elapsed.total_seconds()))
         renewed = self._core.renew(sent)
         if not is_same_place(sent, renewed) or not isinstance(request.body, str | bytes | None):
             # A stream has been sent already; and what is good elsewhere is no business of this address.

@@ -11,14 +11,16 @@ from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import requests
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError, RetryLater, Scope
+from connector_core.http import calls
 from connector_core.http.answers import MOST, AnswerBudget, Holding, Holdings, weight
+from connector_core.http.calls import Answer, Call, Part
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.outbound import CALL_DEADLINE_S, Outbound
 
@@ -32,13 +34,14 @@ DIRECT = Outbound()
 # Raises `RetryLater` when nobody may be called at present.
 Permission = Callable[[], None]
 
-# Told of every call: the method, the answer or None when there was none, and how many seconds it took.
-Observer = Callable[[str, requests.Response | None, float], None]
+# Told of every call.
+Observer = Callable[[Call], None]
 
 _CHUNK_BYTES = 64 * 1024
 #: Smaller answers weigh nothing that would be counted, whatever is in them.
 _LIGHT_BYTES = 1024
 _RETRY_AFTER_S = 5.0
+_NOT_READ = frozenset({"answer_too_large", "answers_too_many"})
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -107,9 +110,15 @@ class HTTPSession(requests.Session):
             response = super().request(verb, url, *args, **kwargs)
             read_whole(response, self.holdings.own)
         except (requests.RequestException, HTTPError, UnicodeError) as exc:  # some of the libraries below pass through
-            self.observe(verb, None, monotonic() - began)
-            raise translate(exc, verb) from exc
-        self.observe(verb, response, monotonic() - began)
+            error = translate(exc, verb)
+            request = getattr(exc, "request", None)
+            self.observe(_lost(verb, url, request, monotonic() - began, code=error.code))
+            raise error from exc
+        except RetryLater as exc:
+            if exc.code in _NOT_READ:
+                self.observe(_lost(verb, url, None, monotonic() - began, code=exc.code))
+            raise
+        self.observe(answered(response, monotonic() - began))
         return response
 
     def let_go(self) -> None:
@@ -195,8 +204,34 @@ def _permitted() -> None:
     """Permit every call."""
 
 
-def _unobserved(method: str, response: requests.Response | None, took_s: float) -> None:
+def _unobserved(call: Call) -> None:
     """Count nothing."""
+
+
+def answered(response: requests.Response, took_s: float) -> Call:
+    """Return a call that was answered, whose answer was read; it took so many seconds."""
+    request, content = response.request, response.content
+    size = len(content)
+    return Call(
+        method=request.method or "",
+        url=request.url or "",
+        took_s=took_s,
+        sent=_sent(request),
+        answer=Answer(response.headers, content if size <= calls.MOST_BODY else None, size, response.status_code),
+    )
+
+
+def _lost(method: str, url: str | bytes, request: requests.PreparedRequest | None, took_s: float, *, code: str) -> Call:
+    address = url.decode("latin-1") if isinstance(url, bytes) else url
+    sent = _sent(request) if isinstance(request, requests.PreparedRequest) else Part()
+    return Call(method=method, url=address, took_s=took_s, sent=sent, code=code)
+
+
+def _sent(request: requests.PreparedRequest) -> Part:
+    body = cast("object", request.body or b"")  # a stream, too
+    if not isinstance(body, bytes | str):
+        return Part(request.headers, None)
+    return Part(request.headers, body if len(body) <= calls.MOST_BODY else None, len(body))
 
 
 @lru_cache(maxsize=64)  # asking for a version reads files, and every integration needs this

@@ -63,6 +63,8 @@ class Given:
     organization: str
     deliveries: Sequence[tuple[str, Delivery, str]]
     received_at: datetime
+    #: The same as it was read, where nothing of it is stored because nobody has its ticket yet.
+    whole: Sequence[tuple[str, Delivery, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -249,10 +251,14 @@ class Intake:
                 if not entry.plugin.info.times_are_exact:
                     kept = _to_be_read(kept)
                 given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
-        if not given:
-            ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
-            given = [(signer.entry.record.id, ignored, _secret_of(secrets, signer.delivery))]
-        return Given(organization, given, request.received_at)
+        if given:
+            return Given(organization, given, request.received_at)
+        is_elsewhere = Place.OTHER in places.values()
+        ignored = _ignored(signer.delivery, "other_site" if is_elsewhere else "not_linked")
+        name, secret = signer.entry.record.id, _secret_of(secrets, signer.delivery)
+        shown = signer.delivery if signer.entry.plugin.info.times_are_exact else _to_be_read(signer.delivery)
+        whole = () if is_elsewhere else ((name, shown if places[name] is Place.SAME else _as_hint(shown), secret),)
+        return Given(organization, [(name, ignored, secret)], request.received_at, whole)
 
     def _hints(self, inquiry: Inquiry) -> Given | None:
         """Read a delivery that came to the address of our own webhooks, for each integration that it is about."""

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
@@ -23,13 +24,14 @@ from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.answers import settings_if_complete
 from connector_core.registry.grants import GrantKeeper
-from connector_core.registry.observing import observer
+from connector_core.registry.observing import known_secrets, observer
 from connector_core.store import IntegrationRecord, Origin, Store
 
 if TYPE_CHECKING:
     import requests
     from structlog.typing import FilteringBoundLogger
 
+    from connector_core.delivery_log.recorder import DeliveryLog
     from connector_core.http.deadlines import TimedAdapter
 
 LONGEST_LABEL = 200
@@ -48,6 +50,7 @@ class IntegrationHandles:
     log: FilteringBoundLogger
     permit: Callable[[], None] | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
+    delivery_log: DeliveryLog | None = None
     most: int = MOST_HANDLES
     _made: OrderedDict[str, _Made] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -87,16 +90,19 @@ class IntegrationHandles:
         A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
         """
         # What calls is slow to load, and most commands call nobody.
+        from connector_core.delivery_log.entries import Whose  # noqa: PLC0415
         from connector_core.http.grant_auth import GrantAuth  # noqa: PLC0415
         from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415
 
         kept.cache.clear()
         adapter = kept.adapter(self._outbound(record))
-        agent, observe = (
-            user_agent(plugin.name, plugin.version),
-            observer(self.metrics, self.clock, plugin.name, record.id),
-        )
         settings = settings_if_complete(plugin, record)
+        plugin_settings = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        secret = (settings, plugin_settings, record.secret_answers, record.webhook_secrets)
+        whose = Whose(record.organization, record.id, partial(known_secrets, self.config, *secret))
+        tell = None if self.delivery_log is None else partial(self.delivery_log.called, whose)
+        agent = user_agent(plugin.name, plugin.version)
+        observe = observer(self.metrics, self.clock, plugin.name, record.id, tell)
         own = self.store.webhooks.managed(record.id)
         about = (self.store, self.breakers, plugin, record, keeper)
         renewing = Integration(
@@ -105,7 +111,7 @@ class IntegrationHandles:
             settings=settings,
             answers=record.answers,
             secret_answers=record.secret_answers,
-            plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
+            plugin_settings=plugin_settings,
             session=HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter, answers=self.answers),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,

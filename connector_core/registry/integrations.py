@@ -26,6 +26,7 @@ from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.handles import IntegrationHandles, circuit_of
 from connector_core.registry.listeners import NOBODY, Ids, Index, Listeners, Places, is_alike, is_listening, regrouped
 from connector_core.registry.notifiers import Notifiers
+from connector_core.registry.observing import known_secrets
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
 from connector_core.words.link_status import fix_of, reason_of
@@ -33,6 +34,8 @@ from connector_core.words.names import Names
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+    from connector_core.delivery_log.recorder import DeliveryLog
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Registry:
         log: FilteringBoundLogger,
         permit: Callable[[], None] | None = None,
         takes_deliveries: bool = True,
+        delivery_log: DeliveryLog | None = None,
     ) -> None:
         """Read nothing yet; what takes no deliveries does not group integrations by whose a webhook may be."""
         self._store = store
@@ -74,9 +78,9 @@ class Registry:
         )
         self._keepers: dict[str, GrantKeeper] = {}
         answers = AnswerBudget()
-        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit, answers)
+        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit, answers, delivery_log)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, metrics, clock, log, permit, answers)
+        self.sources = Sources(store, plugins, config, metrics, clock, log, permit, answers, delivery_log)
         self.notifiers = Notifiers(store, config)
 
     def entries(self) -> Sequence[Entry]:
@@ -120,6 +124,18 @@ class Registry:
     def usable(self, integration_id: str) -> bool:
         """Return whether there is an integration of that name whose plugin is at hand."""
         return integration_id in self._fresh.get().entries
+
+    def secrets_of(self, organization: str, integration_id: str) -> tuple[str, ...]:
+        """Return the secrets of an integration, or of an organization's source, and those of this connector."""
+        try:
+            if integration_id:
+                one = self.entry(integration_id).handle
+                found = (one.settings, one.plugin_settings, one.secret_answers, one.webhook_secrets)
+                return known_secrets(self._config, *found)
+            source = self.sources.handle(organization)[1]
+            return known_secrets(self._config, source.settings, source.plugin_settings)
+        except ConfigError:  # of what is not there nothing is known
+            return known_secrets(self._config)
 
     def names(self, integration_id: str, organization: str) -> Names:
         """Return what both systems are called, as far as their plugins are at hand."""

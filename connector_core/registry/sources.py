@@ -25,11 +25,13 @@ from connector_core.http.answers import AnswerBudget
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
-from connector_core.registry.observing import observer
+from connector_core.registry.observing import known_secrets, observer
 from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+    from connector_core.delivery_log.recorder import DeliveryLog
 
 
 class SourceUnknown(ConfigError):
@@ -75,6 +77,7 @@ class Sources:
     log: FilteringBoundLogger
     permit: Callable[[], None] | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
+    delivery_log: DeliveryLog | None = None
 
     def __post_init__(self) -> None:
         self._fresh = Fresh(self.store, self._load)
@@ -198,18 +201,21 @@ class Sources:
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> AnySource:
         # What calls is slow to load, and most commands call nobody.
+        from connector_core.delivery_log.entries import Whose  # noqa: PLC0415
         from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
 
         shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         is_written = self.written(organization) is not None
         outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization, plugin.name)
+        whose = Whose(organization, known=partial(known_secrets, self.config, settings, shared))
+        tell = None if self.delivery_log is None else partial(self.delivery_log.called, whose)
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
                 user_agent(plugin.name, plugin.version),
-                observe=observer(self.metrics, self.clock, plugin.name, f"source {organization}"),
+                observe=observer(self.metrics, self.clock, plugin.name, f"source {organization}", tell),
                 permit=self.permit,
                 answers=self.answers,
                 adapter=connections(outbound=outbound),

@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 from connector_core.store import (
     audit,
     configuration,
+    delivery_log,
     early,
     integrations,
     knowledge,
     life,
     looks,
     notifiers,
+    replays,
     runs,
     timeline,
     webhooks,
@@ -136,6 +138,16 @@ KEPT = (
     Kept("delivery", f"{RECEIVED_FOR.days} days", _older("delivery", "seq", "received_at", RECEIVED_FOR)),
     Kept("early_ticket", f"{early.KEPT_FOR.seconds // 60} minutes", lambda db, now, _: early.drop_old(db, now)),
     Kept("early_hint", f"{early.KEPT_FOR.seconds // 60} minutes; with `early_ticket`"),
+    Kept(
+        "delivery_log",
+        f"as `delivery_log.keep` says, the latest {delivery_log.MOST_ENTRIES:,}; of what was refused the latest"
+        f" {delivery_log.MOST_REFUSED:,} of each organization; up to {delivery_log.MOST_SAMPLES} samples of each",
+    ),
+    Kept(
+        "delivery_payload",
+        "as `delivery_log.payloads` and `delivery_log.most` say; of samples as long as these",
+    ),
+    Kept("replay", f"the latest {replays.MOST_REPLAYS:,}"),
     Kept("audit_entry", f"{audit.KEPT_FOR.days} days", audit.forget),
     Kept("link_count", "one for each state that links of an integration were in, and gone with it"),
     Kept("activity", f"{ACTIVITY_FOR.days} days, and the last hour of each integration", _old_activity),

@@ -497,6 +497,44 @@ def m029_lists(db: Database) -> None:
     _run(db, *_LISTED)
 
 
+@migrations()
+def m031_delivery_log(db: Database) -> None:
+    """Log what came in and what was called, with its bodies, and what is fed in again."""
+    _run(
+        db,
+        """
+        CREATE TABLE delivery_log (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, way TEXT NOT NULL, kind TEXT NOT NULL,
+          organization TEXT NOT NULL, integration_id TEXT NOT NULL, client TEXT NOT NULL, method TEXT NOT NULL,
+          address TEXT NOT NULL, result TEXT NOT NULL, code TEXT NOT NULL, status INTEGER, took_ms INTEGER NOT NULL,
+          size INTEGER NOT NULL, attempt INTEGER NOT NULL, event TEXT NOT NULL, about TEXT NOT NULL, link_id INTEGER,
+          facts TEXT NOT NULL, has_payload INTEGER NOT NULL, is_sample INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        "CREATE INDEX delivery_log_at ON delivery_log (at)",
+        "CREATE INDEX delivery_log_of_organization ON delivery_log (organization, id)",
+        "CREATE INDEX delivery_log_of_integration ON delivery_log (integration_id, id)",
+        "CREATE INDEX delivery_log_of_link ON delivery_log (link_id, id) WHERE link_id IS NOT NULL",
+        "CREATE INDEX delivery_log_refused ON delivery_log (organization, id) WHERE result = 'refused'",
+        "CREATE INDEX delivery_log_sample ON delivery_log (organization, id) WHERE is_sample = 1",
+        """
+        CREATE TABLE delivery_payload (
+          entry_id INTEGER PRIMARY KEY REFERENCES delivery_log (id) ON DELETE CASCADE, at TEXT NOT NULL,
+          size INTEGER NOT NULL, is_sample INTEGER NOT NULL DEFAULT 0, sealed BLOB NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX delivery_payload_in_order ON delivery_payload (is_sample, at, size)",
+        """
+        CREATE TABLE replay (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, organizations TEXT, wanted TEXT NOT NULL, started_by TEXT NOT NULL,
+          started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT NOT NULL DEFAULT '', total INTEGER NOT NULL,
+          reached INTEGER NOT NULL DEFAULT 0, newest INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0,
+          ignored INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '{}'
+        ) STRICT
+        """,
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

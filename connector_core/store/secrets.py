@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.secrets import SecretBox
-from connector_core.store import configuration, integrations, lanes, meta
+from connector_core.store import configuration, integrations, lanes, meta, payloads
 from connector_core.store.nouns import EVERYBODY, Noun
 from connector_core.store.records import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, TakenUp, Unreadable
 from connector_core.store.sealing import is_sealed_with_first, keep_key, opens
@@ -66,7 +66,7 @@ SEALED = (
     SealedColumn("source", "secrets", "organization", "secrets of the source", "{}", b""),
     SealedColumn("notifier", "secrets", "id", "secrets of the notifier", without=b""),
     SealedColumn("hook_token", "sealed", "route", "address of the webhooks", is_deleted=True),
-    SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.APPLIED,)),
+    SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.APPLIED, payloads.KEYS)),
 )
 
 
@@ -91,6 +91,8 @@ def take_up(db: Connection, box: SecretBox, now: datetime) -> TakenUp:
                 column.put(db, name, rotated if isinstance(sealed, bytes) else rotated.decode("ascii"))
                 resealed += 1
     keep_key(db, box)
+    if resealed:
+        payloads.change_key(db, box)
     _note(db, known, [one for one in unreadable if one.what], now)
     return TakenUp(resealed, tuple(one for one in unreadable if one.what))
 

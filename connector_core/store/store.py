@@ -8,6 +8,7 @@ from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
+from connector_core.store.delivery_log import DeliveryLogs
 from connector_core.store.duties import Duties
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
@@ -21,6 +22,7 @@ from connector_core.store.nodes import Nodes
 from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
+from connector_core.store.replays import Replays
 from connector_core.store.routing import Routings
 from connector_core.store.runs import Runs
 from connector_core.store.secrets import Secrets
@@ -48,6 +50,8 @@ class Store:
         self.integrations = Integrations(database)
         self.grants = Grants(database)
         self.audit = Audit(database)
+        self.delivery_log = DeliveryLogs(database)
+        self.replays = Replays(database)
         self.authorizations = Authorizations(database)
         self.webhooks = Webhooks(database)
         self.knowledge = Knowledge(database)

@@ -18,6 +18,7 @@ from connector_core.contract.differences import differences, sentence
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
+from connector_core.delivery_log.entries import working_on
 from connector_core.engine.breakers import Breakers
 from connector_core.metrics import Metrics
 from connector_core.registry.integrations import Registry
@@ -105,7 +106,8 @@ class Synchronizer:
                 self._tools.held_here_since(claim),
             )
             try:
-                _advance(lane)
+                with working_on(link.id, link.status.attempts + 1):
+                    _advance(lane)
             except TicketGone as exc:
                 error = explain_gone(lane.fresh(), exc)
                 if error is not None:

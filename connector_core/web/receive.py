@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,6 +23,8 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.models import InboundRequest, Push
+from connector_core.delivery_log.entries import Arrival
+from connector_core.delivery_log.recorder import DeliveryLog
 from connector_core.health.refusals import NO_ROUTE, events_route
 from connector_core.http.bodies import encoding_of, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
@@ -65,14 +68,22 @@ class Deliveries:
 class Receiver:
     """Handlers for pushed events and for webhooks."""
 
-    def __init__(
-        self, intake: Intake, metrics: Metrics, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        intake: Intake,
+        *,
+        metrics: Metrics,
+        nudge: Callable[[], None],
+        clock: Clock,
+        log: FilteringBoundLogger,
+        delivery_log: DeliveryLog,
     ) -> None:
         self._intake = intake
         self._metrics = metrics
         self._nudge = nudge
         self._clock = clock
         self._log = log
+        self._delivery_log = delivery_log
         self._refusals = Refusals(intake.store.webhooks, clock)
         self._batches = Batches(intake.store.inbox)
         # Threads of its own: what strangers send must not keep others waiting for one.
@@ -80,11 +91,13 @@ class Receiver:
 
     async def events(self, request: Request) -> Response:
         """Take incident events from a source."""
-        return await self._answered(request, "events", self._take_events(request))
+        arrival = self._arrival(request, "events")
+        return await self._answered(request, arrival, self._take_events(request, arrival))
 
     async def webhook(self, request: Request) -> Response:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
-        return await self._answered(request, "webhook", self._take_delivery(request))
+        arrival = self._arrival(request, "webhook")
+        return await self._answered(request, arrival, self._take_delivery(request, arrival))
 
     async def nowhere(self, request: Request, exc: Exception) -> Response:
         """Answer a request that no route takes; what was sent to an address like that of webhooks is seen that way."""
@@ -92,51 +105,79 @@ class Receiver:
             raise exc
         is_sent = request.method == "POST" and request.scope["path"].startswith(WEBHOOKS_AT)
         if is_sent and exc.status_code == HTTPStatus.NOT_FOUND:
-            return self._refused(request, "webhook", unknown_address())
+            arrival = self._arrival(request, "webhook")
+            response = self._refused(request, arrival, unknown_address())
+            self._note(arrival, response.status_code, monotonic())
+            return response
         return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
 
-    async def _answered(self, request: Request, kind: str, taking: Awaitable[Response]) -> Response:
-        """Return what the sender is told, also where nothing was taken."""
-        try:
-            return await taking
-        except WebhookRejected as exc:
-            return self._refused_or_put_off(request, kind, exc)
-        except RetryLater as exc:
-            return self._put_off(kind, exc)
-        except (OSError, MemoryError, RuntimeError) as exc:
-            short = shortage(exc)  # of descriptors, memory or threads: it passes
-            if short is None:
-                raise
-            return self._put_off(kind, short)
-        except ConnectorError as exc:
-            self._metrics.rejected(kind, exc.code)
-            self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
-            return JSONResponse({"error": "internal error"}, status_code=500)
-        except ClientDisconnect:
-            self._refused(request, kind, WebhookRejected("The sender went away before the end.", code="cut_off"))
-            return Response(status_code=400)
+    def _arrival(self, request: Request, kind: str) -> Arrival:
+        scope = request.scope
+        client = scope.get("client")
+        return Arrival(self._clock.now(), kind, client[0] if client else "", scope["path"])
 
-    def _put_off(self, kind: str, exc: RetryLater) -> Response:
+    async def _answered(self, request: Request, arrival: Arrival, taking: Awaitable[Response]) -> Response:
+        """Return what the sender is told, also where nothing was taken; what came of it is logged."""
+        began = monotonic()
+        try:
+            response = await taking
+        except (ConnectorError, OSError, MemoryError, RuntimeError, ClientDisconnect) as exc:
+            response = self._not_taken(request, arrival, exc)
+        self._note(arrival, response.status_code, began)
+        return response
+
+    def _note(self, arrival: Arrival, status: int, began: float) -> None:
+        arrival.status = status
+        arrival.took_ms = round((monotonic() - began) * 1000)
+        arrival.known = partial(self._intake.registry.secrets_of, arrival.organization, arrival.integration_id)
+        self._delivery_log.arrived(arrival)
+
+    def _not_taken(self, request: Request, arrival: Arrival, error: Exception) -> Response:
+        """Return what the sender is told of which nothing was taken; what is none of its business goes on."""
+        match error:
+            case WebhookRejected():
+                return self._refused_or_put_off(request, arrival, error)
+            case RetryLater():
+                return self._put_off(arrival, error)
+            case ConnectorError():
+                arrival.code = error.code
+                self._metrics.rejected(arrival.kind, error.code)
+                self._log.exception("request_failed", kind=arrival.kind, code=error.code, detail=error.detail)
+                return JSONResponse({"error": "internal error"}, status_code=500)
+            case ClientDisconnect():
+                self._refused(request, arrival, WebhookRejected("The sender went away before the end.", code="cut_off"))
+                return Response(status_code=400)
+            case _:
+                short = shortage(error)  # of descriptors, memory or threads: it passes
+                if short is None:
+                    raise error
+                return self._put_off(arrival, short)
+
+    def _put_off(self, arrival: Arrival, exc: RetryLater) -> Response:
         """Count a request that cannot be stored now, and have it sent again."""
+        kind, arrival.code, arrival.is_put_off = arrival.kind, exc.code, True
         self._metrics.rejected(kind, exc.code)
         self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
         return _later({"error": "try again later"}, 503, exc.after_s or 5)
 
-    async def _take_events(self, request: Request) -> Response:
-        inbound = await self._inbound(request, MAX_EVENTS_BYTES)
+    async def _take_events(self, request: Request, arrival: Arrival) -> Response:
+        arrival.request = inbound = await self._inbound(request, MAX_EVENTS_BYTES)
         take = partial(self._intake.take_events, request.path_params["source"], inbound)
         taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
         accepted = await asyncio.wrap_future(taken.pending)
         self._count("events", accepted)
+        arrival.organization, arrival.accepted = request.path_params["source"], accepted
+        if taken.push is not None:
+            arrival.events, arrival.unreadable = taken.push.events, len(taken.push.refused)
         answer: dict[str, Any] = _counts(accepted.new, accepted.duplicate, accepted.ignored)
         return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
 
-    async def _take_delivery(self, request: Request) -> Response:
+    async def _take_delivery(self, request: Request, arrival: Arrival) -> Response:
         route, integration = request.path_params["route"], request.path_params.get("integration")
         if _may_be_large(request):
             refuse_too_large(request, MAX_WEBHOOK_BYTES)
             self._intake.refuse_unsigned(route, self._as_read(request, b""), integration)
-        inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
+        arrival.request = inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
         loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
         is_small = len(inbound.body) <= INLINE_BYTES
         inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
@@ -144,7 +185,9 @@ class Receiver:
             given = self._intake.read(inquiry)
         else:
             given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
-        accepted = await self._batches.accept(given)
+        arrival.organization, arrival.deliveries = given.organization, given.whole or given.deliveries
+        arrival.integration_id = given.deliveries[0][0]
+        accepted = arrival.accepted = await self._batches.accept(given)
         self._count("webhook", accepted)
         return _told_counts(accepted.new, accepted.duplicate, accepted.ignored)
 
@@ -201,21 +244,25 @@ class Receiver:
             token=_token(request),
         )
 
-    def _refused_or_put_off(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
+    def _refused_or_put_off(self, request: Request, arrival: Arrival, exc: WebhookRejected) -> Response:
         try:
-            return self._refused(request, kind, exc)
+            return self._refused(request, arrival, exc)
         except RetryLater as late:  # whose it would be has to be read
-            return self._put_off(kind, late)
+            return self._put_off(arrival, late)
 
-    def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
+    def _refused(self, request: Request, arrival: Arrival, exc: WebhookRejected) -> Response:
         """Count a request that is refused, by its reason, and log it; told where webhooks and sources are shown."""
+        kind, arrival.code = arrival.kind, exc.code
         self._metrics.rejected(kind, exc.code)
         if kind == "webhook":
+            self._place(arrival, exc.integration)
             route = request.path_params.get("route", NO_ROUTE)
             known = route if route in self._intake.registry.routes() else NO_ROUTE  # made-up ones make no rows
             self._refusals.note(known, exc.integration, exc.code, self._clock.now())
         else:
-            self._note_events(request.path_params["source"], exc.code, 1)
+            source = request.path_params["source"]
+            arrival.organization = source if source in self._intake.registry.sources.usable() else ""
+            self._note_events(source, exc.code, 1)
         self._log.warning(
             "request_rejected",
             kind=kind,
@@ -228,6 +275,12 @@ class Receiver:
         if exc.after_s is not None:
             return _later({"error": exc.reply}, exc.status, exc.after_s)
         return JSONResponse({"error": exc.reply}, status_code=exc.status)
+
+    def _place(self, arrival: Arrival, integration_id: str) -> None:
+        """Say whose a refused delivery is, where that is known."""
+        record = self._intake.registry.records().get(integration_id) if integration_id else None
+        if record is not None:
+            arrival.organization, arrival.integration_id = record.organization, record.id
 
     def _note_events(self, organization: str, code: str, refused: int) -> None:
         """Count pushed events that are refused; made-up sources make no rows."""

@@ -44,7 +44,14 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock, app.statuses))
     app.metrics.registry.register(LoopGauges(app.loops))
     app.metrics.registry.register(BuildInfo(app.plugins, app.config.database))
-    receiver = Receiver(app.intake, app.metrics, app.engine.nudge, app.clock, app.log)
+    receiver = Receiver(
+        app.intake,
+        metrics=app.metrics,
+        nudge=app.engine.nudge,
+        clock=app.clock,
+        log=app.log,
+        delivery_log=app.delivery_log,
+    )
     health = Health(app)
     console, setup_links = build_console(app), setup_link_pages(app)
     callback = Callback(console, setup_links, app.engine.nudge)

@@ -51,9 +51,9 @@ def calls():
 def session(core, calls):
     """Open a session that sends the grant; a refusal that says `scope` is not cured by renewing."""
 
-    def observe(method, response, took_s):
-        assert took_s >= 0
-        calls.append((method, None if response is None else response.status_code))
+    def observe(call):
+        assert call.took_s >= 0
+        calls.append((call.method, None if call.answer is None else call.answer.status))
 
     with closing(HTTPSession("test", observe=observe)) as opened:
         opened.auth = GrantAuth(core, lambda response: b"scope" not in response.content, observe)

@@ -22,6 +22,9 @@ OF_NOBODY = {
     "authorizations.redeem",
     "configuration.save", "configuration.wish", "configuration.answer", "configuration.note_file",
     "life.beat", "life.has_moved",
+    "delivery_log.add", "delivery_log.keep", "delivery_log.trim", "delivery_log.forget",
+    "delivery_log.forget_payloads", "delivery_log.make_box", "delivery_log.box",
+    "replays.begin", "replays.advance", "replays.end",
 }  # fmt: skip
 #: What looks over the rows of all organizations and then writes some.
 OF_EVERYBODY = {

@@ -29,10 +29,12 @@ from connector_core.store import (
     Duty,
     LinkState,
     LinkStatus,
+    NewEntry,
     Node,
     Progress,
     Reading,
     Rest,
+    Result,
     Run,
     Sending,
     SessionRecord,
@@ -43,9 +45,11 @@ from connector_core.store import (
     TimelineEntry,
     TimelineKind,
     Via,
+    Way,
     audit,
     configuration,
     life,
+    replays,
     schema,
     timeline,
     webhooks,
@@ -366,7 +370,7 @@ class Year:
         self.store = store
         self.clock = clock
         log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
-        self.forgetting = Forgetting(store, clock, log, timedelta(days=30))
+        self.forgetting = Forgetting(store, clock, log, timedelta(days=30), (timedelta(days=30), timedelta(days=20)))
 
     def days(self, number):
         """Let some days go by; a tenant stays for a month."""
@@ -379,6 +383,7 @@ class Year:
         self._events(name, number)
         self._deliveries(name, number)
         self._people(name, number)
+        self._log()
         self._rest()
         self.clock.forward(DAYS_AT_ONCE * DAY.total_seconds())
         if number % A_MONTH == A_MONTH - 1:
@@ -386,6 +391,13 @@ class Year:
                 pass
             self.store.integrations.remove(name)
         self.forgetting.forget()
+
+    def _log(self):
+        now, log = self.clock.now(), self.store.delivery_log
+        sealed = log.box().seal({})
+        (entry,) = log.add([NewEntry(now, Way.IN, "webhook", Result.ACCEPTED, "acme", payload=sealed)])
+        replay = self.store.replays.begin([entry], organizations=None, asked={}, by="ada", at=now)
+        self.store.replays.end(replay, "done", now)
 
     def _events(self, name, number):
         tell(self.store, self.clock, f"lonely-{number}")
@@ -463,6 +475,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
     monkeypatch.setattr(life, "MOST_REMOVED", 3)
     monkeypatch.setattr(configuration, "MOST_PLACES", 3)
     monkeypatch.setattr(audit, "KEPT_FOR", timedelta(days=90))
+    monkeypatch.setattr(replays, "MOST_REPLAYS", 3)
 
     late, settled, most = year_of(store, clock)
 
@@ -485,6 +498,7 @@ def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     """The year is sharp: it shows each table that would grow if nobody deleted what is too old."""
     monkeypatch.setattr(Forgetting, "_forget_rows", lambda *_: 0)
     monkeypatch.setattr(Forgetting, "_forget_links", lambda *_: 0)
+    monkeypatch.setattr(Forgetting, "_forget_log", lambda *_: 0)
 
     late, settled, _ = year_of(store, clock)
 
@@ -492,4 +506,5 @@ def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     with_tenants = {"delivery", "hook_fact", "activity", "early_ticket", "authorization", "handover"}
     by_the_next, of_restored = {"console_session"}, {"link"}  # the latter: test_looks.py
     seen = {name for name in late if late[name] > settled[name]}
+    assert seen >= {"delivery_log", "delivery_payload"}
     assert seen >= forgotten - with_tenants - by_the_next - of_restored

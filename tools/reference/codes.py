@@ -24,6 +24,7 @@ SUPPLEMENT = Path(__file__).with_name("codes.toml")
 #: What is called with a code and only hands it on: to the log, the metrics, the database, or to another system.
 HANDS_ON = frozenset(
     {"tokens_for_code", "advice", "said", "labels", "bound", "note", "read", "Complaint"}
+    | {"NewEntry"}
     | {"info", "warning", "error", "exception"}
 )
 CODE = re.compile(r"[a-z][a-z0-9_]*…?|…[a-z0-9_]+")

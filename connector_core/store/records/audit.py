@@ -26,6 +26,8 @@ class Subject(StrEnum):
     ROUTING = "routing"
     LINK = "link"
     SESSION = "session"
+    DELIVERY = "delivery"
+    REPLAY = "replay"
 
 
 class Act(StrEnum):
@@ -45,6 +47,10 @@ class Act(StrEnum):
     DECIDED = "decided"
     SENT = "sent"
     SHARED = "shared"
+    STARTED = "started"
+    STOPPED = "stopped"
+    KEPT = "kept"
+    RELEASED = "released"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
 

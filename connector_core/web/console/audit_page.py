@@ -84,5 +84,7 @@ def _address(entry: AuditEntry) -> str:
         Subject.SOURCE: f"/sources/{entry.about.name}",
         Subject.ROUTING: f"/routing/{entry.about.name}",
         Subject.LINK: f"/links/{entry.about.name}",
+        Subject.DELIVERY: f"/deliveries/{entry.about.name}",
+        Subject.REPLAY: f"/deliveries/replays/{entry.about.name}",
     }
     return pages.get(entry.about.subject, "")
