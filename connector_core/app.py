@@ -34,6 +34,7 @@ from connector_core.polling.conditions import Conditions
 from connector_core.polling.job import telling
 from connector_core.polling.notifying import Notifying
 from connector_core.polling.reconcile import Reconciler
+from connector_core.polling.round_trips import RoundTrips
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.polling.statuses import Statuses
@@ -86,6 +87,7 @@ class App:
     operations: Operations
     duties: Duties
     notifier_setup: NotifierSetup
+    round_trips: RoundTrips
     by_the_clock: ByTheClock
     statuses: Statuses
     schedule: Schedule
@@ -235,6 +237,7 @@ def build_app(
         is_alone=node.is_alone,
     )
     notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
+    round_trips = RoundTrips(store, registry, reconciler, clock, log, after=engine.nudge)
     by_the_clock = ByTheClock(
         store=store,
         registry=registry,
@@ -247,6 +250,7 @@ def build_app(
         applying=applying,
         duties=duties,
         notifying=notifying,
+        round_trips=round_trips,
         keep_history=config.history.keep,
         clock=clock,
         log=log,
@@ -283,6 +287,7 @@ def build_app(
         operations=Operations(store, registry, reconciler, clock, log),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
+        round_trips=round_trips,
         by_the_clock=by_the_clock,
         statuses=Statuses(store, registry, poller, clock, missing=setup.missing),
         schedule=schedule,

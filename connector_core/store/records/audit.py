@@ -45,6 +45,7 @@ class Act(StrEnum):
     DECIDED = "decided"
     SENT = "sent"
     SHARED = "shared"
+    TESTED = "tested"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
 
