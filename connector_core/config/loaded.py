@@ -62,6 +62,7 @@ class IntegrationConfig:
     rules: Rules
     comments: tuple[ToTicket, ToIncident]
     line: int
+    test_at: str = ""
 
 
 @dataclass(frozen=True)

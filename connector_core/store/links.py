@@ -249,8 +249,11 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     link_id: int | None = None,
     limit: int = 500,
 ) -> list[Link]:
-    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly."""
-    conditions: list[str] = []
+    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly.
+
+    Those of tests are found by their names only.
+    """
+    conditions: list[str] = [] if text is not None or link_id is not None else ["link.is_test = 0"]
     values: list[object] = []
     if state is not None:
         conditions.append("link.state = ?")

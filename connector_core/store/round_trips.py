@@ -118,6 +118,15 @@ def last(db: Connection, integration_id: str) -> RoundTrip | None:
     return None if row is None else _read(row)
 
 
+def last_ended(db: Connection, integration_id: str) -> RoundTrip | None:
+    """Return the latest test incident of an integration that has ended."""
+    row = db.execute(
+        "SELECT * FROM round_trip WHERE integration_id = ? AND ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 1",
+        (integration_id,),
+    ).fetchone()
+    return None if row is None else _read(row)
+
+
 def latest(db: Connection) -> dict[str, RoundTrip]:
     """Return the latest test incident that has ended, by integration."""
     return {row["integration_id"]: _read(row) for row in db.execute(LATEST).fetchall()}
@@ -210,6 +219,7 @@ class RoundTrips(Noun):
     all_running = reads(all_running)
     get = reads(get)
     last = reads(last)
+    last_ended = reads(last_ended)
     latest = reads(latest)
     left_open = reads(left_open)
     give_up = writes(give_up)

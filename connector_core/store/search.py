@@ -73,7 +73,7 @@ def _where(wanted: LinkFilter) -> _Where | None:
     """Return the conditions; None when nothing can fit."""
     if "\0" in wanted.text or "\0" in wanted.place:
         return None  # it would end the pattern, and no text has one
-    where = _Where()
+    where = _Where(("link_id NOT IN (SELECT id FROM link WHERE is_test = 1)",))
     if wanted.organizations is not None:
         where = where.among("organization", wanted.organizations)
     if wanted.integration_id is not None:

@@ -113,6 +113,11 @@ class RoundTrip:
         """The first leg that did not happen."""
         return next((leg for leg in Leg if self.of(leg).state is LegState.FAILED), None)
 
+    @property
+    def failed_last(self) -> Leg | None:
+        """The last leg that did not happen."""
+        return next((leg for leg in reversed(Leg) if self.of(leg).state is LegState.FAILED), None)
+
     def of(self, leg: Leg) -> LegFacts:
         """Return what is known of a leg."""
         return self.legs.get(leg, LegFacts())
