@@ -40,6 +40,7 @@ from connector_core.store import (
     Leg,
     Link,
     LinkState,
+    Nuance,
     RoundTrip,
     Store,
     StoredEntry,
@@ -254,8 +255,17 @@ class RoundTrips:
         if trip.field is None:
             return None
         names = SHOWN_AS[trip.field]
-        entries = (one for one in self._timeline(link) if one.kind == TimelineKind.TICKET_CHANGED and one.at >= since)
-        found = next((one for one in entries if any(name in one.values for name in names)), None)
+        found = next(
+            (
+                one
+                for one in self._timeline(link)
+                if one.kind == TimelineKind.TICKET_CHANGED
+                and one.at >= since
+                and one.values.get("why") != Nuance.BEFORE_A_WRITE  # the lane looked itself: nobody told of it
+                and any(name in one.values for name in names)
+            ),
+            None,
+        )
         if found is None:
             return None
         if found.values.get("via", "") not in _POLLED:
