@@ -42,6 +42,7 @@ from connector_core.store.records import (
 from connector_core.store.rows import (
     LINK_COLUMNS,
     LINK_TABLES,
+    NO_TESTS,
     must_read_time,
     read_base,
     read_incident,
@@ -253,7 +254,7 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
 
     Those of tests are found by their names only.
     """
-    conditions: list[str] = [] if text is not None or link_id is not None else ["link.is_test = 0"]
+    conditions: list[str] = [] if text is not None or link_id is not None else [NO_TESTS]
     values: list[object] = []
     if state is not None:
         conditions.append("link.state = ?")

@@ -10,18 +10,17 @@ from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.rows import NO_TESTS, must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
 #: What tests of the connector left out of all totals; there are few, and an index has them alone.
 TESTED = "SELECT integration_id, state, COUNT(*) AS links FROM link WHERE is_test = 1 GROUP BY integration_id, state"
-NO_TESTS = "is_test = 0"
 COUNTED = (
     "SELECT COALESCE(SUM(links), 0) FROM link_count JOIN integration ON integration.id = integration_id"
     " WHERE link_count.state IN"
 )
 DIFFERING = f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DIFFERS}' AND {NO_TESTS} GROUP BY integration_id"  # noqa: S608 - ours
-OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL AND is_test = 0"
+OLDEST = f"SELECT MIN({{direction}}) FROM link WHERE integration_id = ? AND {{direction}} IS NOT NULL AND {NO_TESTS}"  # noqa: S608 - ours
 
 
 def backlogs(db: Connection) -> dict[str, Backlog]:

@@ -82,6 +82,8 @@ def next_marker(marker: str, first: str) -> str:
     return f"{first}-{int(number) + 1}"
 
 
+#: Leaves out the links of tests: there are few, and an index has them alone.
+NO_TESTS = "link.id NOT IN (SELECT tested.id FROM link AS tested WHERE tested.is_test = 1)"
 LINK_COLUMNS = """
   link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
   link.attempted_at, link.attempted_incident, link.state, link.since, link.attempts, link.created_at,
