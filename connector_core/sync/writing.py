@@ -222,8 +222,13 @@ def _entry_of(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry
 
 def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     lane.count_against_cap()
-    begun = lane.tools.clock.now()
-    outcome = UpdateOutcome() if lane.link.is_test else _told_platform(lane, decisions)
+    update = _update(lane.link, decisions)
+    begun, outcome = lane.tools.clock.now(), UpdateOutcome()
+    values = {decision.field: decision.as_incident for decision in decisions}
+    if not lane.link.is_test:  # of a test incident the platform knows nothing, and is never called
+        plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
+        with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
+            outcome = plugin.apply_change(source, update)
     applied_at = real(outcome.applied_at)
     base: dict[FieldName, Agreed] = {}
     written: dict[FieldName, tuple[str | None, str | None]] = {}
@@ -238,15 +243,6 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
             base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket, ticket_only=reason)
             entries.append(lane.decided(TimelineKind.INCIDENT_UNSUPPORTED, "incident", decision, note=reason))
     lane.record(Progress(base=base, written=OurWrite(written, applied_at), entries=tuple(entries)))
-
-
-def _told_platform(lane: Lane, decisions: list[Decision]) -> UpdateOutcome:
-    """Write to the platform; of a test incident it knows nothing, and is never called for one."""
-    update = _update(lane.link, decisions)
-    values = {decision.field: decision.as_incident for decision in decisions}
-    plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
-    with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
-        return plugin.apply_change(source, update)
 
 
 def _agreed_by_our_write(decision: Decision, applied_at: datetime | None, begun: datetime) -> Agreed:
