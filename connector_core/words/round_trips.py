@@ -21,6 +21,7 @@ _FAILED: Mapping[Leg, str] = {
     Leg.RETURNED: "Change not received from {desk}",
     Leg.CLOSED: "Ticket not closed in {desk}",
 }
+_LEFT_OPEN = "Ticket left open in {desk}"
 STATES: Mapping[LegState, str] = {
     LegState.WAITING: "to do",
     LegState.UNDER_WAY: "running",
@@ -34,16 +35,19 @@ _SAID: Mapping[str, str] = {
     TripCode.WEBHOOK_MISSING: "No webhook delivery arrived. The change was found only by polling.",
     TripCode.NOT_SEEN: "Neither a webhook delivery nor polling showed the change in time.",
     TripCode.NOT_CHANGED: "{desk} accepted none of the changes that were tried.",
-    TripCode.LEFT_OPEN: "Left open, as your settings say. Close it in {desk}.",
+    TripCode.LEFT_OPEN: "Your settings leave tickets open: close it in {desk}.",
     TripCode.TOO_SLOW: "It took too long.",
     TripCode.NOT_ACTIVE: "The integration was disabled meanwhile.",
     TripCode.LINK_GONE: "The link was removed meanwhile.",
 }
-_LATER = "It is closed as soon as that is possible."
+_LATER = "It is closed automatically as soon as that is possible."
+_BY_HAND = "Close it there, or fix the cause and retry its link."
+#: What goes on by itself: nothing refused it.
+_GOES_ON = frozenset({TripCode.TOO_SLOW, TripCode.NOT_ACTIVE})
 _FIXES: Mapping[str, str] = {
     TripCode.WEBHOOK_MISSING: (
-        "Check the webhook in {desk}: it must be enabled, have the address and the secret shown here, the events of the"
-        " set-up step, and no filter (such as JQL) that leaves these tickets out."
+        "Check the webhook in {desk}: it must be enabled, have the address and the secret of the step Webhook and its"
+        " events, and no filter that leaves these tickets out."
     ),
     TripCode.NOT_SEEN: (
         "Check that the connector's account may read the tickets it creates, and try again in a minute: a search may"
@@ -108,7 +112,7 @@ def _leg(trip: RoundTrip, leg: Leg, names: Names, webhook_fix: str) -> ToldLeg:
     facts = trip.of(leg)
     is_failed = facts.state is LegState.FAILED
     is_open = leg is Leg.CLOSED and facts.code == TripCode.LEFT_OPEN
-    title = (_FAILED if is_failed or is_open else TITLES)[leg].format(desk=names.desk)
+    title = (_LEFT_OPEN if is_open else (_FAILED if is_failed else TITLES)[leg]).format(desk=names.desk)
     fix = _FIXES.get(facts.code, "").format(desk=names.desk) if is_failed else ""
     if is_failed and facts.code == TripCode.WEBHOOK_MISSING and webhook_fix:
         fix = webhook_fix
@@ -117,7 +121,7 @@ def _leg(trip: RoundTrip, leg: Leg, names: Names, webhook_fix: str) -> ToldLeg:
         leg=leg,
         state=facts.state,
         title=title,
-        took=_took(facts),
+        took="" if is_open else _took(facts),
         text=" ".join(_sentences(trip, leg, facts, names)),
         fix=fix,
         advice=Advice(remedy, trip.integration_id) if remedy is not None and is_failed else None,
@@ -132,7 +136,8 @@ def _sentences(trip: RoundTrip, leg: Leg, facts: LegFacts, names: Names) -> Iter
     if facts.reason:
         yield facts.reason
     if facts.state is LegState.FAILED and not trip.is_running and trip.is_left_open and leg is trip.failed_last:
-        yield f"{trip.ticket_key} is still open in {names.desk}. {_LATER}"
+        then = _LATER if facts.code in _GOES_ON else _BY_HAND
+        yield f"{trip.ticket_key} was left open in {names.desk}. {then}"
 
 
 def _took(facts: LegFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from connector_core.demo.stage import INTEGRATION
+from connector_core.demo.stage import INTEGRATION, until
 
 TEST = ("integrations", "test", INTEGRATION)
 
@@ -34,3 +34,23 @@ def test_a_test_incident_goes_there_and_back_by_webhook(shared_stage):
     assert told["ticket_key"] not in listed
     assert "Both directions work." in again.stdout
     assert stage.platform.call_count() == calls
+
+
+def test_a_daemon_that_is_killed_in_the_middle_leaves_no_open_ticket(shared_stage):
+    """The next life goes on with the test, whatever it had come to."""
+    stage = shared_stage
+    sent = stage.daemon.command(*TEST, "--json")
+    stage.daemon.kill()
+    refused = stage.daemon.command(*TEST, "--last")
+    stage.daemon.start()
+
+    def over():
+        return json.loads(stage.daemon.command(*TEST, "--last", "--json").stdout)["outcome"] != "running"
+
+    until(over)
+    told = json.loads(stage.daemon.command(*TEST, "--last", "--json").stdout)
+
+    assert sent.returncode == 0
+    assert (refused.returncode, told["outcome"]) == (0, "passed"), told
+    assert told["incident_id"] == json.loads(sent.stdout)["incident_id"]
+    assert all(one["done"] for one in stage.sandbox.tickets())
