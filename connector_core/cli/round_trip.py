@@ -104,7 +104,11 @@ def _wait(store: Store, trip: RoundTrip, names: Names, *, as_json: bool) -> Roun
     while True:
         now = store.round_trips.get(trip.id)
         if now is None:
-            raise RemoteError("The test was removed, with its integration.", code="test_removed")
+            raise ConfigError(
+                "The test was removed, with its integration.",
+                code="test_removed",
+                advice=Advice(Remedy.LIST_INTEGRATIONS),
+            )
         for leg in told(now, names) if not as_json else ():
             if leg.state in _OVER and leg.leg not in shown:
                 shown.add(leg.leg)
@@ -156,7 +160,7 @@ def _as_json(trip: RoundTrip, names: Names) -> dict[str, Any]:
                 "leg": one.leg.value,
                 "state": one.state.value,
                 "seconds": trip.of(one.leg).took_s,
-                "code": trip.of(one.leg).code,
+                "code": trip.of(one.leg).why,
                 "text": one.text,
                 "fix": joined(one.fix, for_terminal(() if one.advice is None else (one.advice,))),
             }

@@ -104,7 +104,9 @@ class RoundTrips:
         begun = self.store.round_trips.begin(record.organization, trip, _incident(trip), target)
         if begun is None:
             raise ConfigError(
-                f"A test incident of {integration_id} is under way. Wait until it has ended.", code="test_under_way"
+                f"A test incident of {integration_id} is under way.",
+                code="test_under_way",
+                fix="Wait until it has ended.",
             )
         self.log.info("test_incident_sent", integration=integration_id, incident=name, by=by or BY_THE_CLOCK)
         self.after()
@@ -158,8 +160,8 @@ class RoundTrips:
         if seen is not None:
             at, is_by_webhook = seen
             if is_by_webhook or not is_told:
-                code = TripCode.BY_WEBHOOK if is_by_webhook else TripCode.BY_POLLING
-                self._close(trip.done(Leg.RETURNED, at, code), known, link)
+                why = TripCode.BY_WEBHOOK if is_by_webhook else TripCode.BY_POLLING
+                self._close(trip.done(Leg.RETURNED, at, why), known, link)
             elif now - since > WEBHOOK_WITHIN:
                 self._close(trip.failing(Leg.RETURNED, at, TripCode.WEBHOOK_MISSING), known, link)
             return
@@ -200,8 +202,8 @@ class RoundTrips:
         if not is_stuck and now - since <= WITHIN[leg]:
             return
         reason = self.registry.worded(link).status.reason
-        code = link.status.code if is_stuck else TripCode.TOO_SLOW
-        self._give_up(trip.failing(leg, now, code, reason), known, link, ends=leg is Leg.CLOSED)
+        why = link.status.code if is_stuck else TripCode.TOO_SLOW
+        self._give_up(trip.failing(leg, now, why, reason), known, link, ends=leg is Leg.CLOSED)
 
     def _give_up(self, trip: RoundTrip, known: RoundTrip, link: Link, *, ends: bool) -> None:
         """Leave nothing behind: have the ticket closed, or none made any more."""
@@ -241,7 +243,7 @@ class RoundTrips:
             return False
         if ends:
             tell = self.log.info if trip.failed is None else self.log.warning
-            failed = {} if trip.failed is None else {"leg": trip.failed, "code": trip.of(trip.failed).code}
+            failed = {} if trip.failed is None else {"leg": trip.failed, "why": trip.of(trip.failed).why}
             tell("test_incident_over", integration=trip.integration_id, outcome=trip.outcome, **failed)
         if wakes is not None:
             self.store.lanes.wake(wakes.id, self.clock.now())

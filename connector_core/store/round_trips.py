@@ -182,7 +182,7 @@ def _write(trip: RoundTrip) -> str:
 
 def _write_leg(facts: LegFacts) -> dict[str, object]:
     times = {"began_at": write_time(facts.began_at), "ended_at": write_time(facts.ended_at)}
-    return {"state": facts.state, "code": facts.code, "reason": facts.reason, **times}
+    return {"state": facts.state, "why": facts.why, "reason": facts.reason, **times}
 
 
 def _read(row: Row) -> RoundTrip:
@@ -192,7 +192,7 @@ def _read(row: Row) -> RoundTrip:
             state=LegState(one["state"]),
             began_at=read_time(one["began_at"]),
             ended_at=read_time(one["ended_at"]),
-            code=one["code"],
+            why=one["why"],
             reason=one["reason"],
         )
         for leg, one in facts["legs"].items()

@@ -50,6 +50,7 @@ def change_far_side(lane: Lane, ticket: TicketSnapshot) -> None:
         trip = _keep(lane, replace(trip, field=name, before=ticket_value(ticket, name)), trip)
         receipt = _write(lane, ticket, name)
         if receipt is None:
+            _keep(lane, replace(trip, field=None, before=None), trip)  # nothing was written
             return
         if refusal := _refusal(receipt, ticket, name):
             refusals.append(refusal)

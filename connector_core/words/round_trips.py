@@ -94,7 +94,7 @@ def told(trip: RoundTrip, names: Names, webhook_fix: str = "") -> Sequence[ToldL
 
 def verdict(trip: RoundTrip) -> str:
     """Return what a test showed, in a few words."""
-    if trip.outcome is Outcome.PASSED and trip.of(Leg.RETURNED).code == TripCode.BY_POLLING:
+    if trip.outcome is Outcome.PASSED and trip.of(Leg.RETURNED).why == TripCode.BY_POLLING:
         return "Both directions work, without a webhook"
     return _VERDICTS[trip.outcome]
 
@@ -111,12 +111,12 @@ def failure(trip: RoundTrip, names: Names) -> str:
 def _leg(trip: RoundTrip, leg: Leg, names: Names, webhook_fix: str) -> ToldLeg:
     facts = trip.of(leg)
     is_failed = facts.state is LegState.FAILED
-    is_open = leg is Leg.CLOSED and facts.code == TripCode.LEFT_OPEN
+    is_open = leg is Leg.CLOSED and facts.why == TripCode.LEFT_OPEN
     title = (_LEFT_OPEN if is_open else (_FAILED if is_failed else TITLES)[leg]).format(desk=names.desk)
-    fix = _FIXES.get(facts.code, "").format(desk=names.desk) if is_failed else ""
-    if is_failed and facts.code == TripCode.WEBHOOK_MISSING and webhook_fix:
+    fix = _FIXES.get(facts.why, "").format(desk=names.desk) if is_failed else ""
+    if is_failed and facts.why == TripCode.WEBHOOK_MISSING and webhook_fix:
         fix = webhook_fix
-    remedy = _ADVICE.get(facts.code)
+    remedy = _ADVICE.get(facts.why)
     return ToldLeg(
         leg=leg,
         state=facts.state,
@@ -131,12 +131,12 @@ def _leg(trip: RoundTrip, leg: Leg, names: Names, webhook_fix: str) -> ToldLeg:
 def _sentences(trip: RoundTrip, leg: Leg, facts: LegFacts, names: Names) -> Iterator[str]:
     if leg is Leg.CHANGED and facts.state is LegState.DONE and trip.field is not None:
         yield f"The {trip.field}."
-    if facts.code in _SAID:
-        yield _SAID[facts.code].format(desk=names.desk)
+    if facts.why in _SAID:
+        yield _SAID[facts.why].format(desk=names.desk)
     if facts.reason:
         yield facts.reason
     if facts.state is LegState.FAILED and not trip.is_running and trip.is_left_open and leg is trip.failed_last:
-        then = _LATER if facts.code in _GOES_ON else _BY_HAND
+        then = _LATER if facts.why in _GOES_ON else _BY_HAND
         yield f"{trip.ticket_key} was left open in {names.desk}. {then}"
 
 

@@ -100,7 +100,7 @@ def test_a_test_incident_goes_there_and_back(trips):
     trip = trips.go()
 
     assert (trip.outcome, trips.states) == (Outcome.PASSED, [DONE] * 4)
-    assert trip.of(Leg.RETURNED).code == TripCode.BY_WEBHOOK
+    assert trip.of(Leg.RETURNED).why == TripCode.BY_WEBHOOK
     assert all(trip.of(leg).took_s is not None for leg in Leg)
     assert (trip.ticket_key, trip.ticket_url, trip.field) == ("T-1", "https://desk.example.test/T-1", FieldName.TITLE)
     (ticket,) = trips.tickets
@@ -153,7 +153,7 @@ def test_without_a_webhook_the_change_is_found_by_reading(trips):
 
     trip = trips.go()
 
-    assert (trip.outcome, trip.of(Leg.RETURNED).code) == (Outcome.PASSED, TripCode.BY_POLLING)
+    assert (trip.outcome, trip.of(Leg.RETURNED).why) == (Outcome.PASSED, TripCode.BY_POLLING)
 
 
 def test_a_lost_webhook_is_told_from_a_change_that_is_not_there(trips):
@@ -164,7 +164,7 @@ def test_a_lost_webhook_is_told_from_a_change_that_is_not_there(trips):
     trip = trips.go()
 
     assert (trip.outcome, trips.states) == (Outcome.FAILED, [DONE, DONE, FAILED, DONE])
-    assert trip.of(Leg.RETURNED).code == TripCode.WEBHOOK_MISSING
+    assert trip.of(Leg.RETURNED).why == TripCode.WEBHOOK_MISSING
     assert [ticket.done for ticket in trips.tickets] == [True]
 
 
@@ -178,7 +178,7 @@ def test_a_change_that_nobody_sees_fails_that_leg(trips):
 
     trip = trips.go()
 
-    assert trip.of(Leg.RETURNED).code == TripCode.NOT_SEEN
+    assert trip.of(Leg.RETURNED).why == TripCode.NOT_SEEN
 
 
 def test_while_the_vendor_is_down_nothing_is_made_and_nothing_stays(trips):
@@ -193,7 +193,7 @@ def test_while_the_vendor_is_down_nothing_is_made_and_nothing_stays(trips):
     trips.run()
 
     assert (trip.outcome, trips.states) == (Outcome.FAILED, [FAILED, SKIPPED, SKIPPED, SKIPPED])
-    assert (trip.of(Leg.CREATED).code, trip.of(Leg.CREATED).reason) == (TripCode.TOO_SLOW, "Desk does not answer.")
+    assert (trip.of(Leg.CREATED).why, trip.of(Leg.CREATED).reason) == (TripCode.TOO_SLOW, "Desk does not answer.")
     assert trips.tickets == []
 
 
@@ -218,7 +218,7 @@ def test_a_create_that_is_refused_says_so_at_once(trips):
     trip = trips.go(most=5)
 
     assert trips.states == [FAILED, SKIPPED, SKIPPED, SKIPPED]
-    assert (trip.of(Leg.CREATED).code, trip.of(Leg.CREATED).reason) == ("field_missing", "The field Site is required.")
+    assert (trip.of(Leg.CREATED).why, trip.of(Leg.CREATED).reason) == ("field_missing", "The field Site is required.")
 
 
 def test_a_change_that_is_refused_fails_its_leg_and_the_ticket_is_closed(trips):
@@ -260,7 +260,7 @@ def test_a_ticket_that_is_not_to_be_closed_is_left_open_and_the_test_passes(trip
     trips.run()
     trips.run()
 
-    assert (trip.outcome, trip.of(Leg.CLOSED).code, trip.is_left_open) == (Outcome.PASSED, TripCode.LEFT_OPEN, True)
+    assert (trip.outcome, trip.of(Leg.CLOSED).why, trip.is_left_open) == (Outcome.PASSED, TripCode.LEFT_OPEN, True)
     assert [one.key for one in left] == ["T-1"]
     assert trips.lab.store.round_trips.left_open("desk") == []
 
@@ -279,7 +279,7 @@ def test_an_integration_that_is_disabled_in_the_middle_ends_the_test(trips, leg)
     trips.run()
     trips.run()
 
-    assert (trip.outcome, trip.of(leg).code) == (Outcome.FAILED, TripCode.NOT_ACTIVE)
+    assert (trip.outcome, trip.of(leg).why) == (Outcome.FAILED, TripCode.NOT_ACTIVE)
     assert [ticket.done for ticket in trips.tickets] in ([], [True])
 
 
@@ -391,7 +391,7 @@ def test_a_desk_on_which_nothing_can_be_changed_says_so(store, clock):
 
     trip = trips.go()
 
-    assert (trips.states, trip.of(Leg.CHANGED).code) == ([DONE, FAILED, SKIPPED, DONE], TripCode.NOT_CHANGED)
+    assert (trips.states, trip.of(Leg.CHANGED).why) == ([DONE, FAILED, SKIPPED, DONE], TripCode.NOT_CHANGED)
 
 
 def test_a_real_change_in_the_middle_is_taken_in_first(store, clock):

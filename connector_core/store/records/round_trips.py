@@ -62,7 +62,7 @@ class LegFacts:
     state: LegState = LegState.WAITING
     began_at: datetime | None = None
     ended_at: datetime | None = None
-    code: str = ""
+    why: str = ""
     reason: str = ""
 
     @property
@@ -130,13 +130,13 @@ class RoundTrip:
         """Return it with a leg under way."""
         return self.with_leg(leg, state=LegState.UNDER_WAY, began_at=at)
 
-    def done(self, leg: Leg, at: datetime, code: str = "") -> RoundTrip:
+    def done(self, leg: Leg, at: datetime, why: str = "") -> RoundTrip:
         """Return it with a leg that happened."""
-        return self.with_leg(leg, state=LegState.DONE, ended_at=at, code=code)
+        return self.with_leg(leg, state=LegState.DONE, ended_at=at, why=why)
 
-    def failing(self, leg: Leg, at: datetime, code: str, reason: str = "") -> RoundTrip:
+    def failing(self, leg: Leg, at: datetime, why: str, reason: str = "") -> RoundTrip:
         """Return it with a leg that did not happen."""
-        return self.with_leg(leg, state=LegState.FAILED, ended_at=at, code=code, reason=reason)
+        return self.with_leg(leg, state=LegState.FAILED, ended_at=at, why=why, reason=reason)
 
     def ended(self, at: datetime, *, is_left_open: bool) -> RoundTrip:
         """Return it as it ended: what did not begin is left out."""
