@@ -47,7 +47,7 @@ LOOK_FOR_ACTIVE_S = 2.0
 FIRST_CHECKUP_S = FIRST_FORGOTTEN_S = 60.0
 LOOK_FOR_CHECKUPS_S = 60.0
 LOOK_FOR_CHANGES_S = 5.0
-LOOK_FOR_TESTS_S = 0.5
+LOOK_FOR_TESTS_S = 1.0
 LOOK_FOR_DAILY_TESTS_S = 60.0
 AN_HOUR_S = 3600.0
 #: What all nodes look for and one does is not done again within this part of the time between two looks.

@@ -112,9 +112,19 @@ class SetupFlow:
         self.log.info("integration_created", integration=integration_id, organization=organization, plugin=plugin)
 
     def remove(self, integration_id: str) -> None:
-        """Delete an integration that was made in set-up, with its links."""
+        """Delete an integration that was made in set-up, with its links.
+
+        Raises:
+            ConfigError: it is written in the configuration file, or a test incident would leave its ticket behind.
+        """
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "removed")
+        if self.store.round_trips.running(integration_id) is not None:
+            raise ConfigError(
+                f"A test incident of {integration_id} is under way, whose ticket would stay open.",
+                code="test_under_way",
+                fix="Wait until it has ended.",
+            )
         self.before_rest(integration_id)
         self.store.integrations.remove(integration_id)
         self.log.info("integration_removed", integration=integration_id)

@@ -81,11 +81,6 @@ class ToldLeg:
     fix: str = ""
     advice: Advice | None = None
 
-    @property
-    def state_word(self) -> str:
-        """Where it stands, in a word."""
-        return STATES[self.state]
-
 
 def told(trip: RoundTrip, names: Names, webhook_fix: str = "") -> Sequence[ToldLeg]:
     """Return the legs of a test in words; `webhook_fix` says what is known to be wrong with the webhook."""

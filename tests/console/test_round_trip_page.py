@@ -104,6 +104,18 @@ def test_nothing_of_a_test_is_seen_in_another_organization(served, admin):
     assert guest.get(f"/links/{link_id}").status_code == 404
 
 
+def test_an_integration_is_not_removed_while_its_test_is_under_way(served, admin):
+    """Nobody would close the ticket."""
+    admin.post(PAGE, action="send")
+
+    refused = admin.post(f"{DESK}/remove", name="acme-desk")
+    go(served)
+    removed = admin.post(f"{DESK}/remove", name="acme-desk")
+
+    assert (refused.status_code, removed.status_code) == (422, 303)
+    assert "under way" in refused.text
+
+
 def test_a_form_from_elsewhere_sends_nothing(served, admin):
     """As all forms."""
     answer = admin.post(PAGE, action="send", headers={"Sec-Fetch-Site": "cross-site"})

@@ -13,7 +13,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.words.advice import Way, for_browser
-from connector_core.words.round_trips import ToldLeg, told, verdict
+from connector_core.words.round_trips import STATES, ToldLeg, told, verdict
 
 TONES = {Outcome.PASSED: "good", Outcome.FAILED: "bad", Outcome.RUNNING: "fair"}
 LEG_TONES = {
@@ -23,7 +23,7 @@ LEG_TONES = {
     LegState.WAITING: "fair",
     LegState.SKIPPED: "fair",
 }
-SEND, DAILY = "send", "daily"
+DAILY = "daily"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class ShownLeg:
     """A leg as the page shows it, with where to go."""
 
     told: ToldLeg
+    word: str
     tone: str
     ways: Sequence[Way]
 
@@ -75,6 +76,6 @@ def _legs(visit: Visit, seen: Usable, trip: RoundTrip) -> list[ShownLeg]:
     found = trouble(visit.app.store, seen.record, seen.route, visit.app.clock.now())
     webhook_fix = "" if found is None else f"{found.title}. {found.fix}"
     return [
-        ShownLeg(one, LEG_TONES[one.state], for_browser(() if one.advice is None else (one.advice,)))
+        ShownLeg(one, STATES[one.state], LEG_TONES[one.state], for_browser(() if one.advice is None else (one.advice,)))
         for one in told(trip, names, webhook_fix)
     ]
