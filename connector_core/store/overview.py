@@ -77,12 +77,21 @@ def last_activity(db: Connection) -> dict[str, datetime]:
 
 
 def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, int]:
-    """Return how much happened in each hour since a time; an hour is named like 2026-11-23T10."""
+    """Return how much happened in each hour since a time, without tests; an hour is named like 2026-11-23T10."""
     rows = db.execute(
         "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
         (integration_id, (write_time(since) or "")[:13]),
     )
-    return {row["hour"]: row["entries"] for row in rows}
+    by_hour = {row["hour"]: int(row["entries"]) for row in rows}
+    tested = db.execute(
+        "SELECT substr(timeline.at, 1, 13) AS hour, COUNT(*) AS entries FROM link"
+        " JOIN timeline ON timeline.link_id = link.id"
+        " WHERE link.integration_id = ? AND link.is_test = 1 AND timeline.at >= ? GROUP BY 1",
+        (integration_id, (write_time(since) or "")[:13]),
+    )
+    for row in tested:
+        by_hour[row["hour"]] = max(0, by_hour.get(row["hour"], 0) - int(row["entries"]))
+    return by_hour
 
 
 def first(db: Connection, integration_id: str, states: Collection[str]) -> int | None:
