@@ -11,13 +11,15 @@ from connector_core.cli.opening import config_option, json_option, looking, open
 from connector_core.cli.output import print_json
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, RemoteError
-from connector_core.store import LegState, Outcome, RoundTrip, Store, living
+from connector_core.health.webhook_findings import trouble_in_words
+from connector_core.store import LegState, Outcome, RoundTrip, living
 from connector_core.words.advice import for_terminal, joined
 from connector_core.words.names import Names
 from connector_core.words.round_trips import ToldLeg, told, verdict
 
 if TYPE_CHECKING:
     from connector_core.app import App
+    from connector_core.reading import Reader
 
 LOOK_EVERY_S = 0.25
 #: Longer than all legs may take together: nobody goes on with it.
@@ -54,9 +56,10 @@ def test(  # noqa: PLR0913 - one argument an option
         trip = app.round_trips.start(integration, whoami())
         names = app.registry.names(integration, trip.organization)
         if wait:
-            trip = _wait(app.store, trip, names, as_json=as_json)
+            trip = _wait(app, trip, names, as_json=as_json)
+        fix = _webhook_fix(app, integration)
     if as_json:
-        print_json(_as_json(trip, names))
+        print_json(_as_json(trip, names, fix))
     elif not wait:
         click.echo(f"Sent as {trip.incident_id}. See: connector integrations test {integration} --last")
     if wait:
@@ -68,6 +71,7 @@ def _show_last(integration: str, config_path: str | None, *, as_json: bool) -> N
         record = reader.registry.entry(integration).record
         trip = reader.store.round_trips.last(integration)
         left = reader.store.round_trips.left_open(integration)
+        fix = _webhook_fix(reader, integration)
         names = reader.registry.names(integration, record.organization)
     if trip is None:
         raise ConfigError(
@@ -76,10 +80,10 @@ def _show_last(integration: str, config_path: str | None, *, as_json: bool) -> N
             advice=Advice(Remedy.SEND_TEST, integration),
         )
     if as_json:
-        print_json({**_as_json(trip, names), "open_tickets": [vars(one) for one in left]})
+        print_json({**_as_json(trip, names, fix), "open_tickets": [vars(one) for one in left]})
     else:
         click.echo(f"Sent {trip.started_at.isoformat(timespec='seconds')} by {trip.started_by or 'the daily test'}.")
-        for leg in told(trip, names):
+        for leg in told(trip, names, fix):
             _print(leg)
         for one in left:
             click.echo(f"Still open: {one.key} {one.url or ''}".rstrip())
@@ -97,19 +101,25 @@ def _require_daemon(app: App) -> None:
         )
 
 
-def _wait(store: Store, trip: RoundTrip, names: Names, *, as_json: bool) -> RoundTrip:
+def _webhook_fix(part: App | Reader, integration: str) -> str:
+    """Return what is known to be wrong with the webhook."""
+    entry = part.registry.entry(integration)
+    return trouble_in_words(part.store, entry.record, entry.plugin.info.webhook_route, part.clock.now())
+
+
+def _wait(app: App, trip: RoundTrip, names: Names, *, as_json: bool) -> RoundTrip:
     """Show each leg when it is over, until the test is."""
     shown: set[str] = set()
     until = time.monotonic() + LONGEST_S
     while True:
-        now = store.round_trips.get(trip.id)
+        now = app.store.round_trips.get(trip.id)
         if now is None:
             raise ConfigError(
                 "The test was removed, with its integration.",
                 code="test_removed",
                 advice=Advice(Remedy.LIST_INTEGRATIONS),
             )
-        for leg in told(now, names) if not as_json else ():
+        for leg in told(now, names, _webhook_fix(app, now.integration_id)) if not as_json else ():
             if leg.state in _OVER and leg.leg not in shown:
                 shown.add(leg.leg)
                 _print(leg)
@@ -143,7 +153,7 @@ def _end(trip: RoundTrip, *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _as_json(trip: RoundTrip, names: Names) -> dict[str, Any]:
+def _as_json(trip: RoundTrip, names: Names, webhook_fix: str) -> dict[str, Any]:
     return {
         "incident_id": trip.incident_id,
         "integration": trip.integration_id,
@@ -164,6 +174,6 @@ def _as_json(trip: RoundTrip, names: Names) -> dict[str, Any]:
                 "text": one.text,
                 "fix": joined(one.fix, for_terminal(() if one.advice is None else (one.advice,))),
             }
-            for one in told(trip, names)
+            for one in told(trip, names, webhook_fix)
         ],
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from connector_core.health.webhook_findings import trouble
+from connector_core.health.webhook_findings import trouble_in_words
 from connector_core.store import LegState, Outcome, RoundTrip
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
@@ -73,8 +73,7 @@ def _page(visit: Visit, seen: Usable) -> Response:
 
 def _legs(visit: Visit, seen: Usable, trip: RoundTrip) -> list[ShownLeg]:
     names = visit.app.registry.names(seen.id, seen.record.organization)
-    found = trouble(visit.app.store, seen.record, seen.route, visit.app.clock.now())
-    webhook_fix = "" if found is None else f"{found.title}. {found.fix}"
+    webhook_fix = trouble_in_words(visit.app.store, seen.record, seen.route, visit.app.clock.now())
     return [
         ShownLeg(one, STATES[one.state], LEG_TONES[one.state], for_browser(() if one.advice is None else (one.advice,)))
         for one in told(trip, names, webhook_fix)
