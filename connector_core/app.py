@@ -36,6 +36,7 @@ from connector_core.polling.conditions import Conditions
 from connector_core.polling.job import telling
 from connector_core.polling.notifying import Notifying
 from connector_core.polling.reconcile import Reconciler
+from connector_core.polling.round_trips import RoundTrips
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.polling.statuses import Statuses
@@ -88,6 +89,7 @@ class App:
     operations: Operations
     duties: Duties
     notifier_setup: NotifierSetup
+    round_trips: RoundTrips
     by_the_clock: ByTheClock
     delivery_log: DeliveryLog
     replaying: Replaying
@@ -252,6 +254,7 @@ def build_app(
     )
     notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
     replaying = Replaying(store, registry, delivery_log, duties, clock, log, after=engine.nudge)
+    round_trips = RoundTrips(store, registry, reconciler, clock, log, after=engine.nudge)
     by_the_clock = ByTheClock(
         store=store,
         registry=registry,
@@ -265,6 +268,7 @@ def build_app(
         duties=duties,
         notifying=notifying,
         replaying=replaying,
+        round_trips=round_trips,
         keep_history=config.history.keep,
         keep_log=(config.delivery_log.keep, config.delivery_log.payloads),
         clock=clock,
@@ -302,6 +306,7 @@ def build_app(
         operations=Operations(store, registry, reconciler, clock, log),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
+        round_trips=round_trips,
         by_the_clock=by_the_clock,
         delivery_log=delivery_log,
         replaying=replaying,

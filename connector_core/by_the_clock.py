@@ -21,12 +21,14 @@ from connector_core.health.ending_authorizations import EndingAuthorizations
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.inbound.replaying import Replaying
 from connector_core.inbound.waiting_incidents import WaitingIncidents
+from connector_core.polling.daily_tests import DailyTests
 from connector_core.polling.errands import Errands
 from connector_core.polling.forgetting import Forgetting
 from connector_core.polling.job import WISHES, Job
 from connector_core.polling.notifying import Notifying
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.recurring import Recurring, always_alike
+from connector_core.polling.round_trips import RoundTrips
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.renewals import Renewals
@@ -46,6 +48,8 @@ LOOK_FOR_ACTIVE_S = 2.0
 FIRST_CHECKUP_S = FIRST_FORGOTTEN_S = 60.0
 LOOK_FOR_CHECKUPS_S = 60.0
 LOOK_FOR_CHANGES_S = 5.0
+LOOK_FOR_TESTS_S = 1.0
+LOOK_FOR_DAILY_TESTS_S = 60.0
 AN_HOUR_S = 3600.0
 #: What all nodes look for and one does is not done again within this part of the time between two looks.
 _AGAIN_AFTER = 0.5
@@ -78,6 +82,7 @@ class ByTheClock:
     duties: Duties
     notifying: Notifying
     replaying: Replaying
+    round_trips: RoundTrips
     keep_history: timedelta | None
     keep_log: tuple[timedelta, timedelta]
     """How long entries of the delivery log are kept, and their payloads."""
@@ -112,6 +117,7 @@ class ByTheClock:
     def jobs(self) -> Sequence[Job]:
         """Return what is done every so many seconds."""
         ending = EndingAuthorizations(self.store, self.registry, self.duties, self.clock, self.log)
+        daily = DailyTests(self.store, self.registry, self.round_trips, self.clock, self.log)
         return (
             Job("beat", BEAT_S, self._beat),
             Job("wishes", LOOK_FOR_WISHES_S, self.applying.fulfil_wishes, crew=WISHES),
@@ -122,6 +128,8 @@ class ByTheClock:
             Job("renew", LOOK_FOR_RENEWALS_S, self._renew),
             Job("checkup", LOOK_FOR_CHECKUPS_S, self.check_up, first_s=FIRST_CHECKUP_S),
             Job("recheck", LOOK_FOR_CHANGES_S, self.check_changed, first_s=FIRST_CHECKUP_S),
+            Job("test", LOOK_FOR_TESTS_S, self._go_on_with_tests),
+            Job("daily test", LOOK_FOR_DAILY_TESTS_S, daily.send),
             Job("forget", AN_HOUR_S, self._forget, first_s=FIRST_FORGOTTEN_S),
             Job("warn", AN_HOUR_S, ending.warn),
         )
@@ -167,6 +175,11 @@ class ByTheClock:
     def authorizations(self) -> Errands:
         """Integrations that are authorized without a person."""
         return self._errands("authorize", self.configured.authorize, RETRY_AUTHORIZATIONS_S, is_writing=True)
+
+    @cached_property
+    def tests(self) -> Errands:
+        """Integrations that have a test incident under way."""
+        return self._errands("test", self.round_trips.step, LOOK_FOR_TESTS_S, is_writing=True)
 
     @cached_property
     def _waiting(self) -> WaitingIncidents:
@@ -260,6 +273,10 @@ class ByTheClock:
     def _authorize(self) -> None:
         """Authorize what is due, and those that could not be reached before."""
         self.authorizations.send(self.configured.to_authorize())
+
+    def _go_on_with_tests(self) -> None:
+        """Have the test incidents go on that are under way."""
+        self.tests.send(self.store.round_trips.all_running())
 
     def _renew(self) -> None:
         """Have every renewal asked for again whose answer was lost."""

@@ -39,15 +39,19 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
-        return sorted([*super().list_commands(ctx), "authorize"])
+        return sorted([*super().list_commands(ctx), "authorize", "test"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command."""
-        if cmd_name != "authorize":
-            return super().get_command(ctx, cmd_name)
-        from connector_core.cli.authorizing import authorize  # noqa: PLC0415 - as said
+        if cmd_name == "authorize":
+            from connector_core.cli.authorizing import authorize  # noqa: PLC0415 - as said
 
-        return authorize
+            return authorize
+        if cmd_name == "test":
+            from connector_core.cli.round_trip import test  # noqa: PLC0415 - as said
+
+            return test
+        return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_Commands)
@@ -94,6 +98,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "written_in": _place(reader.config, record),
         "settings": dict(record.answers),
         "comments": str(record.comments),
+        "daily_test": record.test_at,
         "settings_in_words": words,
         "settings_not_in_effect_yet": None if record.draft is None else dict(record.draft),
         "secrets": sorted(record.secret_answers) if can_open else SEALED,
@@ -282,6 +287,8 @@ def _print_yaml(record: IntegrationRecord) -> None:
         settings["fields"] = {name.value: rule.model_dump(mode="json") for name, rule in record.rules.items()}
     if record.comments.are_synced:
         settings["comments"] = record.comments.model_dump(mode="json", exclude={"since"})
+    if record.test_at:
+        settings["test"] = record.test_at
     if record.webhook_secrets:
         settings["webhook_secret"] = f"${{env:{name}_WEBHOOK_SECRET}}"
     tree = {"organizations": {record.organization: {"integrations": {record.id: settings}}}}

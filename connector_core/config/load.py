@@ -266,6 +266,7 @@ def _integration(
         rules={name: _rule(field) for name, field in entry.fields.items()},
         comments=(entry.comments.to_ticket, entry.comments.to_incident),
         line=document.position(path)[0],
+        test_at="" if entry.test == "off" else entry.test,
     )
 
 

@@ -63,6 +63,7 @@ class IntegrationConfig:
     rules: Rules
     comments: tuple[ToTicket, ToIncident]
     line: int
+    test_at: str = ""
 
 
 @dataclass(frozen=True)

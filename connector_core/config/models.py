@@ -22,6 +22,7 @@ from pydantic import (
 
 from connector_core.contract.addresses import http_address
 from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.daily import time_of_day
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
@@ -391,6 +392,13 @@ class SourceEntry(BaseModel):
     plugin: str = Field(description="Name of the incident source plugin.")
 
 
+def _time_of_day(text: str) -> str:
+    at = time_of_day(text)
+    if at is None:
+        raise ValueError("use nightly, a time like 03:30, or off")
+    return at
+
+
 class FieldEntry(Section):
     """How one field is synced."""
 
@@ -428,6 +436,9 @@ class IntegrationEntry(BaseModel):
     )
     comments: Annotated[CommentsEntry, BeforeValidator(_nothing_is_empty)] = Field(
         CommentsEntry(), description="Which comments are carried. Default: none."
+    )
+    test: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "off", description="When a test incident is sent each day: nightly (03:00), a time like 03:30 in UTC, or off."
     )
 
 

@@ -29,6 +29,7 @@ class Remedy(StrEnum):
     RETRY_ALL = "retry_all"
     SEE_FAILED = "see_failed"
     CHECK = "check"
+    SEND_TEST = "send_test"
 
     # On an organization
     LIST_UNSENT = "list_unsent"

@@ -183,6 +183,12 @@ def trouble(store: Store, record: IntegrationRecord, route: str | None, now: dat
     return next((one for one in found if one.severity is not Severity.OK), None)
 
 
+def trouble_in_words(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> str:
+    """Return what is wrong with the deliveries of an integration and what to do, in a line; empty where nothing is."""
+    found = trouble(store, store.integrations.opened(record.id) or record, route, now)
+    return "" if found is None else f"{found.title}. {found.fix}".strip()
+
+
 def _of_refusals(refused: Sequence[Refused]) -> Finding:
     """Tell of deliveries that were turned away: of the latest reason first, of the others with their figures."""
     first, *others = refused

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SOURCE_NOT_READ = "source_not_read"
     DELIVERIES_REFUSED = "deliveries_refused"
     BACKLOG = "backlog"
+    TEST_FAILED = "test_failed"
 
 
 #: Nothing is synced until somebody acts: these may pass during quiet hours.

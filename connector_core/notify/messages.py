@@ -31,6 +31,7 @@ _SENTENCES = {
     Kind.SOURCE_NOT_READ: "{source}: no incidents come in. {reason}",
     Kind.DELIVERIES_REFUSED: "{integration}: deliveries are refused. {reason}",
     Kind.BACKLOG: "{integration}: changes have been waiting since {since}.",
+    Kind.TEST_FAILED: "{integration}: {reason}",
 }
 _ENDED = {
     Kind.AUTHORIZATION_LOST: "{integration}: {system} access is authorized again.",
@@ -40,6 +41,7 @@ _ENDED = {
     Kind.SOURCE_NOT_READ: "{source}: incidents come in again.",
     Kind.DELIVERIES_REFUSED: "{integration}: deliveries are no longer refused.",
     Kind.BACKLOG: "{integration}: no change has been waiting for long any more.",
+    Kind.TEST_FAILED: "{integration}: a test incident passed again.",
 }
 _HEADINGS = {Saying.STARTED: "", Saying.REMINDER: "Still: ", Saying.ENDED: "Resolved: "}
 _PAGES = {
@@ -49,6 +51,7 @@ _PAGES = {
     Kind.INCIDENTS_BLOCKED: "/unfinished?integration={integration}",
     Kind.DELIVERIES_REFUSED: "/integrations/{integration}",
     Kind.BACKLOG: "/integrations/{integration}",
+    Kind.TEST_FAILED: "/integrations/{integration}/test",
 }
 TEST_TEXT = "This is a test message. Notifications arrive here."
 

@@ -12,7 +12,7 @@ from connector_core.health import webhook_health
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.polling.sources import OK, SourcePoller, SourceStatus, SourceWord
-from connector_core.polling.statuses import reason_of_first
+from connector_core.polling.statuses import failed_daily_test, reason_of_first
 from connector_core.registry.authorizations import WARNED_BEFORE
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
@@ -62,6 +62,9 @@ class Conditions:
         until = self.store.grants.ends_at(record.id)
         if until is not None and until - now <= WARNED_BEFORE and record.problem_code not in _LOST:
             yield Condition(Kind.AUTHORIZATION_ENDING, now, record.id, {**system, "until": until.isoformat()})
+        last = self.store.round_trips.last_ended(record.id) if record.test_at else None
+        if last is not None and (failed := failed_daily_test(self.registry, record, last)) is not None:
+            yield Condition(Kind.TEST_FAILED, last.ended_at or now, record.id, {"reason": failed})
         backlog = self.store.overview.backlog(record.id)
         count = sum(backlog.links.get(state, 0) for state in NEED_SOMEBODY)
         if count:

@@ -35,12 +35,16 @@ from connector_core.store import (
     IntegrationRecord,
     IntegrationState,
     LinkState,
+    Outcome,
+    RoundTrip,
     Store,
 )
+from connector_core.words.round_trips import failure
 
 NEED_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 NO_SOURCE = "No incidents come in: the organization has no source."
 DISABLED_BY_HAND = "disabled_by_hand"
+TEST_FAILED = "test_failed"
 
 
 class Word(StrEnum):
@@ -68,6 +72,7 @@ class Todo(StrEnum):
     LINKS = "links"
     WEBHOOK = "webhook"
     HEALTH = "health"
+    TEST = "test"
 
 
 TONES = {
@@ -126,6 +131,8 @@ class Known:
     breakers: Mapping[str, Breaker] = field(default_factory=dict)
     suspected: frozenset[str] = frozenset()
     """The integrations of whose webhooks there may be something to say."""
+    tests: Mapping[str, RoundTrip] = field(default_factory=dict)
+    """The latest test incident that has ended, by integration."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,14 @@ class Statuses:
         """Ask the store once; when authorizations end is known where their seal can be opened."""
         ends = self.store.grants.ends() if self.store.can_open_secrets else {}
         breakers = {one.key: one for one in self.store.breakers.every()}
-        return Known(self.store.overview.backlogs(), self.store.checkups.every(), ends, breakers, self._suspected())
+        return Known(
+            self.store.overview.backlogs(),
+            self.store.checkups.every(),
+            ends,
+            breakers,
+            self._suspected(),
+            self.store.round_trips.latest(),
+        )
 
     def of_broken(self, error: ConfigError) -> Status:
         """Return the status of an integration whose plugin is not at hand."""
@@ -202,6 +216,9 @@ class Statuses:
             yield Status(Word.WAITING, f"{outage.title} does not answer: {outage.reason}", "outage", outage=outage)
         if record.id in known.suspected:
             yield from self._of_webhook(entry)
+        if (failed := failed_daily_test(self.registry, record, known.tests.get(record.id))) is not None:
+            advice = Advice(Remedy.SEND_TEST, record.id)
+            yield Status(Word.ACTIVE, failed, TEST_FAILED, todo=Todo.TEST, advice=advice, warns=True)
         if (soon := ends_soon(record.id, known.ends.get(record.id), self.clock.now())) is not None:
             yield Status(Word.ACTIVE, f"{soon.title}.", soon.code, soon.fix, Todo.AUTHORIZE, soon.advice, warns=True)
         yield _well(links)
@@ -276,6 +293,13 @@ class Statuses:
             return Status(Word.DRAFT, f"Still to do: {', '.join(missing)}.", "unanswered", todo=setup, advice=advice)
         enable = Advice(Remedy.ACTIVATE, record.id)
         return Status(Word.DRAFT, "Everything is answered; activate it.", "complete", todo=setup, advice=enable)
+
+
+def failed_daily_test(registry: Registry, record: IntegrationRecord, last: RoundTrip | None) -> str | None:
+    """Say that the last test incident failed, of an integration that is tested each day; None for all else."""
+    if not record.test_at or last is None or last.outcome is not Outcome.FAILED:
+        return None
+    return f"The last test incident failed. {failure(last, registry.names(record.id, record.organization))}"
 
 
 def reason_of_first(store: Store, registry: Registry, integration_id: str) -> str:

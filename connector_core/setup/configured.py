@@ -207,6 +207,7 @@ class ConfiguredIntegrations:
             webhook_secrets=written.webhook_secrets,
             rules=written.rules,
             comments=known.comments.changed(*written.comments, now),
+            test_at=written.test_at,
             draft=None,
             has_unreadable=False,
         )

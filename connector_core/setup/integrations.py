@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
+from connector_core.contract.daily import time_of_day
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.merge import DEFAULT_RULES, Rules
@@ -111,9 +112,19 @@ class SetupFlow:
         self.log.info("integration_created", integration=integration_id, organization=organization, plugin=plugin)
 
     def remove(self, integration_id: str) -> None:
-        """Delete an integration that was made in set-up, with its links."""
+        """Delete an integration that was made in set-up, with its links.
+
+        Raises:
+            ConfigError: it is written in the configuration file, or a test incident would leave its ticket behind.
+        """
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "removed")
+        if self.store.round_trips.running(integration_id) is not None:
+            raise ConfigError(
+                f"A test incident of {integration_id} is under way, whose ticket would stay open.",
+                code="test_under_way",
+                fix="Wait until it has ended.",
+            )
         self.before_rest(integration_id)
         self.store.integrations.remove(integration_id)
         self.log.info("integration_removed", integration=integration_id)
@@ -225,6 +236,19 @@ class SetupFlow:
 
         self._change_here(integration_id, with_comments)
         self.store.lanes.wake_all(integration_id, self.clock.now())
+
+    def set_test_at(self, integration_id: str, text: str) -> None:
+        """Change when a test incident is sent each day: `nightly`, a time of UTC, or nothing for never.
+
+        Raises:
+            ConfigError: the integration is written in the configuration file, or that is no time.
+        """
+        at = time_of_day(text)
+        if at is None:
+            raise ConfigError(
+                f"{text!r} is no time of the day.", code="test_time_unknown", fix="Name one like 03:30, or none."
+            )
+        self._change_here(integration_id, lambda known: replace(known, test_at=at))
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""

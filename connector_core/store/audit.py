@@ -118,6 +118,11 @@ def note_link(db: Connection, act: Act, link_id: int, changes: Changes | None = 
     note(db, act, About(Subject.LINK, str(link_id), row["organization"]), changes)
 
 
+def note_tested(db: Connection, integration_id: str, incident_id: str) -> None:
+    """Write down that somebody sent a test incident."""
+    _note_integration(db, Act.TESTED, integration_id, {"incident": (None, incident_id)})
+
+
 def _note_integration(db: Connection, act: Act, integration_id: str, changes: Changes) -> None:
     if actor() is None:
         return
@@ -176,6 +181,7 @@ def _shown_integration(record: IntegrationRecord | None) -> dict[str, Any]:
         **{f"rule: {name}": f"{rule.direction}, {rule.on_conflict}" for name, rule in record.rules.items()},
         "comments to the ticket": _unless_none(comments.to_ticket),
         "comments to the incident": _unless_none(comments.to_incident),
+        "daily test": record.test_at or None,
     }
 
 

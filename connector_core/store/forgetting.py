@@ -22,6 +22,7 @@ from connector_core.store import (
     looks,
     notifiers,
     replays,
+    round_trips,
     runs,
     timeline,
     webhooks,
@@ -123,6 +124,12 @@ KEPT = (
         "for ever, or as `history.keep` says once incident and ticket are over; one whose ticket was looked for in vain"
         f" {looks.KEPT_FOR.days} days",
         looks.forget,
+    ),
+    Kept(
+        "round_trip",
+        f"the latest {round_trips.KEPT_TRIPS} test incidents of each integration; the links of those that are over"
+        f" {round_trips.KEPT_FOR.days} days",
+        round_trips.forget,
     ),
     Kept("lane", _AS_LINK),
     Kept("link_text", _AS_LINK),

@@ -42,6 +42,7 @@ from connector_core.store.records import (
 from connector_core.store.rows import (
     LINK_COLUMNS,
     LINK_TABLES,
+    NO_TESTS,
     must_read_time,
     read_base,
     read_incident,
@@ -249,8 +250,11 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     link_id: int | None = None,
     limit: int = 500,
 ) -> list[Link]:
-    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly."""
-    conditions: list[str] = []
+    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly.
+
+    Those of tests are found by their names only.
+    """
+    conditions: list[str] = [] if text is not None or link_id is not None else [NO_TESTS]
     values: list[object] = []
     if state is not None:
         conditions.append("link.state = ?")

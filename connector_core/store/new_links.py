@@ -14,10 +14,17 @@ from connector_core.store.statements import Connection
 
 
 def make(  # noqa: PLR0913 - what is linked, and how
-    db: Connection, organization: str, incident_id: str, target: Target, at: datetime, *, made_since: datetime | None
+    db: Connection,
+    organization: str,
+    incident_id: str,
+    target: Target,
+    at: datetime,
+    *,
+    made_since: datetime | None,
+    is_test: bool = False,
 ) -> int:
     """Make a link that gets a ticket; return its number. `made_since` is since when it may have one that is unknown."""
-    return _insert(db, organization, incident_id, target, at, code="new", attempted_at=made_since)
+    return _insert(db, organization, incident_id, target, at, code="new", attempted_at=made_since, is_test=is_test)
 
 
 def make_looking(  # noqa: PLR0913 - as above
@@ -39,10 +46,12 @@ def _insert(  # noqa: PLR0913 - the columns
     code: str,
     attempted_at: datetime | None,
     looks_since: datetime | None = None,
+    is_test: bool = False,
 ) -> int:
     (link_id,) = db.execute(
         "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
-        " created_at, attempted_at, looks_since) VALUES (?, ?, ?, ?, ?, 'waiting', ?, '', ?, ?, ?, ?) RETURNING id",
+        " created_at, attempted_at, looks_since, is_test)"
+        " VALUES (?, ?, ?, ?, ?, 'waiting', ?, '', ?, ?, ?, ?, ?) RETURNING id",
         (
             organization,
             target.integration_id,
@@ -54,6 +63,7 @@ def _insert(  # noqa: PLR0913 - the columns
             write_time(at),
             write_time(attempted_at),
             write_time(looks_since),
+            int(is_test),
         ),
     ).fetchone()
     lanes.create(db, link_id, target.integration_id)

@@ -10,15 +10,17 @@ from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.rows import NO_TESTS, must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
+#: What tests of the connector left out of all totals; there are few, and an index has them alone.
+TESTED = "SELECT integration_id, state, COUNT(*) AS links FROM link WHERE is_test = 1 GROUP BY integration_id, state"
 COUNTED = (
     "SELECT COALESCE(SUM(links), 0) FROM link_count JOIN integration ON integration.id = integration_id"
     " WHERE link_count.state IN"
 )
-DIFFERING = f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DIFFERS}' GROUP BY integration_id"  # noqa: S608 - ours
-OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
+DIFFERING = f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DIFFERS}' AND {NO_TESTS} GROUP BY integration_id"  # noqa: S608 - ours
+OLDEST = f"SELECT MIN({{direction}}) FROM link WHERE integration_id = ? AND {{direction}} IS NOT NULL AND {NO_TESTS}"  # noqa: S608 - ours
 
 
 def backlogs(db: Connection) -> dict[str, Backlog]:
@@ -26,6 +28,8 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
     counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
     for row in db.execute("SELECT integration_id, state, links FROM link_count WHERE links > 0"):
         counts[row["integration_id"]][row["state"]] = row["links"]
+    for row in db.execute(TESTED):
+        _take_off(counts[row["integration_id"]], row["state"], row["links"])
     for name, differ in db.execute(DIFFERING):
         agree = counts[name].pop(LinkState.IN_SYNC, 0) - differ
         counts[name] |= {LinkState.IN_SYNC.value: agree} if agree > 0 else {}
@@ -46,9 +50,19 @@ def backlog(db: Connection, integration_id: str) -> Backlog:
     if not rows:
         return Backlog()
     links = {row["state"]: row["links"] for row in rows}
+    for row in db.execute(f"SELECT state, links FROM ({TESTED}) AS tested WHERE integration_id = ?", (integration_id,)):  # noqa: S608 - ours
+        _take_off(links, row["state"], row["links"])
+    if not links:
+        return Backlog()
     return Backlog(
         links, _oldest(db, "to_ticket_since", integration_id), _oldest(db, "to_incident_since", integration_id)
     )
+
+
+def _take_off(counts: dict[str, int], state: str, links: int) -> None:
+    """Take links of tests out of the count of a state."""
+    left = counts.pop(state, 0) - links
+    counts |= {state: left} if left > 0 else {}
 
 
 def _oldest(db: Connection, direction: str, integration_id: str) -> datetime | None:
@@ -63,19 +77,28 @@ def last_activity(db: Connection) -> dict[str, datetime]:
 
 
 def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, int]:
-    """Return how much happened in each hour since a time; an hour is named like 2026-11-23T10."""
+    """Return how much happened in each hour since a time, without tests; an hour is named like 2026-11-23T10."""
     rows = db.execute(
         "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
         (integration_id, (write_time(since) or "")[:13]),
     )
-    return {row["hour"]: row["entries"] for row in rows}
+    by_hour = {row["hour"]: int(row["entries"]) for row in rows}
+    tested = db.execute(
+        "SELECT substr(timeline.at, 1, 13) AS hour, COUNT(*) AS entries FROM link"
+        " JOIN timeline ON timeline.link_id = link.id"
+        " WHERE link.integration_id = ? AND link.is_test = 1 AND timeline.at >= ? GROUP BY 1",
+        (integration_id, (write_time(since) or "")[:13]),
+    )
+    for row in tested:
+        by_hour[row["hour"]] = max(0, by_hour.get(row["hour"], 0) - int(row["entries"]))
+    return by_hour
 
 
 def first(db: Connection, integration_id: str, states: Collection[str]) -> int | None:
     """Return the link that has been in one of some states for longest."""
     marks = ", ".join("?" * len(states))
     row = db.execute(
-        f"SELECT id FROM link WHERE integration_id = ? AND state IN ({marks}) ORDER BY since LIMIT 1",  # noqa: S608 - question marks
+        f"SELECT id FROM link WHERE integration_id = ? AND state IN ({marks}) AND {NO_TESTS} ORDER BY since LIMIT 1",  # noqa: S608 - question marks
         (integration_id, *states),
     ).fetchone()
     return None if row is None else int(row[0])
@@ -85,8 +108,9 @@ def count(db: Connection, states: Collection[str], organizations: Collection[str
     """Count the links in some states, of some organizations or of all."""
     whose = "" if organizations is None else f" AND organization IN ({_marks(organizations) or 'NULL'})"
     counted = f"{COUNTED} ({_marks(states)}){whose}"
-    row = db.execute(counted, (*states, *(organizations or ()))).fetchone()
-    return int(row[0])
+    tested = f"SELECT COUNT(*) FROM link WHERE is_test = 1 AND state IN ({_marks(states)}){whose}"  # noqa: S608 - question marks
+    values = (*states, *(organizations or ()))
+    return int(db.execute(counted, values).fetchone()[0]) - int(db.execute(tested, values).fetchone()[0])
 
 
 def _marks(values: Collection[object]) -> str:
@@ -96,7 +120,8 @@ def _marks(values: Collection[object]) -> str:
 def open_links(db: Connection, integration_id: str) -> list[OpenLinks]:
     """Count the links that are not over on both sides, by the settings they were made with."""
     rows = db.execute(
-        "SELECT settings, COUNT(*) FROM link WHERE integration_id = ? AND is_open = 1 GROUP BY settings",
+        "SELECT settings, COUNT(*) FROM link WHERE integration_id = ? AND is_open = 1 AND is_test = 0"
+        " GROUP BY settings",
         (integration_id,),
     )
     return [OpenLinks(settings=json.loads(row[0]), count=row[1]) for row in rows]

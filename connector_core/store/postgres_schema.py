@@ -253,6 +253,11 @@ ADDED_LATER = {
     "link": "hinted_by TEXT NOT NULL DEFAULT ''",
     "incident": "route TEXT, route_state TEXT",
 }
+#: What was added after that, by table.
+ADDED_FOR_TESTS = {
+    "link": "is_test BIGINT NOT NULL DEFAULT 0",
+    "integration": "test_at TEXT NOT NULL DEFAULT ''",
+}
 #: Tables that came after the baseline.
 LATER = {
     "node": """
@@ -302,6 +307,9 @@ LATER = {
       total BIGINT NOT NULL, reached BIGINT NOT NULL DEFAULT 0, newest BIGINT NOT NULL,
       accepted BIGINT NOT NULL DEFAULT 0, ignored BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0,
       why TEXT NOT NULL DEFAULT '{}'""",
+    "round_trip": f"""
+      id TEXT PRIMARY KEY, organization TEXT NOT NULL, {_OF_INTEGRATION}, link_id BIGINT NOT NULL,
+      started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL""",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -318,6 +326,9 @@ LATER_INDEXES = {
     "delivery_log_refused": "delivery_log (organization, id) WHERE result = 'refused'",
     "delivery_log_sample": "delivery_log (organization, id) WHERE is_sample = 1",
     "delivery_payload_in_order": "delivery_payload (is_sample, at, size)",
+    "link_test": "link (integration_id, state) WHERE is_test = 1",
+    "round_trip_of_integration": "round_trip (integration_id, started_at)",
+    "round_trip_running": "round_trip (integration_id) WHERE ended_at IS NULL",
 }
 
 
@@ -403,6 +414,16 @@ def _delivery_log(run: Callable[[str], Any]) -> None:
             run(f"CREATE INDEX {name} ON {what}")
 
 
+def _round_trips(run: Callable[[str], Any]) -> None:
+    """Keep test incidents apart, what became of each, and when an integration is tested by itself."""
+    for table, column in ADDED_FOR_TESTS.items():
+        run(f"ALTER TABLE {table} ADD COLUMN {_by_bytes(column)}")
+    run(f"CREATE TABLE round_trip ({_by_bytes(LATER['round_trip'])})")
+    run(f"CREATE INDEX link_test ON {LATER_INDEXES['link_test']}")
+    run(f"CREATE INDEX round_trip_of_integration ON {LATER_INDEXES['round_trip_of_integration']}")
+    run(f"CREATE UNIQUE INDEX round_trip_running ON {LATER_INDEXES['round_trip_running']}")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -423,6 +444,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m028_audit_log": _audit_log,
     "m029_lists": _lists,
     "m031_delivery_log": _delivery_log,
+    "m032_round_trips": _round_trips,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}
@@ -496,7 +518,13 @@ def _schema(db: Connection) -> str:
 
 def _parts() -> list[str]:
     """Name every table, column, index and trigger."""
-    every = [*TABLES.items(), *LATER.items(), *ADDED.items(), *ADDED_LATER.items()]
+    every = [
+        *TABLES.items(),
+        *LATER.items(),
+        *ADDED.items(),
+        *ADDED_LATER.items(),
+        *ADDED_FOR_TESTS.items(),
+    ]
     parts = [f"table {name}" for name in (*TABLES, *LATER, "link_words", "link_facts", "migration")]
     parts += [f"index {name}" for name in (*INDEXES, *LATER_INDEXES)] + [
         f"trigger {name}" for name in (*TRIGGERS, *LISTING_TRIGGERS)

@@ -291,8 +291,9 @@ def lately(db: Connection, organization: str, since: datetime, limit: int) -> li
     One that does not tell when it was opened counts from its first link, or the last news of it.
     """
     rows = db.execute(
-        "SELECT id, body, occurred_at FROM incident WHERE organization = ? AND occurred_at >= ?"
-        " ORDER BY occurred_at DESC LIMIT ?",
+        "SELECT id, body, occurred_at FROM incident WHERE organization = ?1 AND occurred_at >= ?2"
+        " AND id NOT IN (SELECT incident_id FROM link WHERE organization = ?1 AND is_test = 1)"
+        " ORDER BY occurred_at DESC LIMIT ?3",
         (organization, write_time(since), limit),
     ).fetchall()
     linked: dict[str, list[tuple[str, str]]] = {}

@@ -82,6 +82,8 @@ def next_marker(marker: str, first: str) -> str:
     return f"{first}-{int(number) + 1}"
 
 
+#: Leaves out the links of tests: there are few, and an index has them alone.
+NO_TESTS = "link.id NOT IN (SELECT tested.id FROM link AS tested WHERE tested.is_test = 1)"
 LINK_COLUMNS = """
   link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
   link.attempted_at, link.attempted_incident, link.state, link.since, link.attempts, link.created_at,
@@ -89,7 +91,7 @@ LINK_COLUMNS = """
   COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
   COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
   incident.body AS incident, incident.occurred_at AS incident_at, incident.heard_at AS incident_heard_at,
-  link.ticket_heard_at, link.looks_since
+  link.ticket_heard_at, link.looks_since, link.is_test
 """
 LINK_TABLES = """
   link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
@@ -131,4 +133,5 @@ def read_link(row: Row) -> Link:
         incident_heard_at=read_time(row["incident_heard_at"]),
         ticket_heard_at=read_time(row["ticket_heard_at"]),
         looks_since=read_time(row["looks_since"]),
+        is_test=bool(row["is_test"]),
     )

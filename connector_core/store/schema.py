@@ -535,6 +535,26 @@ def m031_delivery_log(db: Database) -> None:
     )
 
 
+@migrations()
+def m032_round_trips(db: Database) -> None:
+    """Keep test incidents apart, what became of each, and when an integration is tested by itself."""
+    _run(
+        db,
+        "ALTER TABLE link ADD COLUMN is_test INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX link_test ON link (integration_id, state) WHERE is_test = 1",
+        "ALTER TABLE integration ADD COLUMN test_at TEXT NOT NULL DEFAULT ''",
+        """
+        CREATE TABLE round_trip (
+          id TEXT PRIMARY KEY, organization TEXT NOT NULL,
+          integration_id TEXT NOT NULL REFERENCES integration (id) ON DELETE CASCADE, link_id INTEGER NOT NULL,
+          started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX round_trip_of_integration ON round_trip (integration_id, started_at)",
+        "CREATE UNIQUE INDEX round_trip_running ON round_trip (integration_id) WHERE ended_at IS NULL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

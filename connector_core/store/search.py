@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connector_core.contract.models import Priority
 from connector_core.store.records import NO_PRIORITY, Link, LinkFilter, LinkOrder
-from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_time
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, NO_TESTS, read_link, write_time
 from connector_core.store.statements import Connection
 
 #: Priorities in the order in which `listing_schema` numbers them.
@@ -73,7 +73,7 @@ def _where(wanted: LinkFilter) -> _Where | None:
     """Return the conditions; None when nothing can fit."""
     if "\0" in wanted.text or "\0" in wanted.place:
         return None  # it would end the pattern, and no text has one
-    where = _Where()
+    where = _Where((NO_TESTS.replace("link.id", "link_id"),))
     if wanted.organizations is not None:
         where = where.among("organization", wanted.organizations)
     if wanted.integration_id is not None:

@@ -23,6 +23,7 @@ from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
 from connector_core.store.replays import Replays
+from connector_core.store.round_trips import RoundTrips
 from connector_core.store.routing import Routings
 from connector_core.store.runs import Runs
 from connector_core.store.secrets import Secrets
@@ -44,6 +45,7 @@ class Store:
         self.duties = Duties(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
+        self.round_trips = RoundTrips(database)
         self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)

@@ -43,6 +43,7 @@ from connector_core.sync.asked_waits import AskedWaits
 from connector_core.sync.comments import sync_comments
 from connector_core.sync.creating import create, find_again, read_again
 from connector_core.sync.failures import TooManyChanges, failure_of, names_a_wait
+from connector_core.sync.far_side import change_far_side
 from connector_core.sync.gone import check_moved, explain_gone
 from connector_core.sync.lane import Lane, LaneLost, Tools
 from connector_core.sync.writing import write_next
@@ -172,6 +173,8 @@ def _advance(lane: Lane) -> None:
     _sync_fields(lane, rest=failure is None)
     if failure is not None:
         raise failure
+    if lane.link.is_test and (ticket := lane.fresh().link.ticket) is not None:
+        change_far_side(lane.fresh(), ticket)
 
 
 def _sync_fields(lane: Lane, *, rest: bool) -> None:

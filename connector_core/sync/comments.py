@@ -157,7 +157,8 @@ def _look(lane: Lane, ticket: TicketSnapshot) -> None:
 def _to_incident(lane: Lane, _: TicketSnapshot) -> None:
     while (one := lane.next_comment(Side.TICKET)) is not None:
         wanted = lane.comments.to_incident
-        if wanted is ToIncident.NONE or (one.internal and wanted is not ToIncident.ALL):
+        is_left = wanted is ToIncident.NONE or (one.internal and wanted is not ToIncident.ALL)
+        if is_left or lane.link.is_test:  # of a test the platform knows nothing
             _end(lane, one, CommentState.LEFT, TimelineKind.COMMENT_LEFT, why=Nuance.SYNC_OFF)
         else:
             _tell(lane, one)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from connector_core.notify.conditions import Kind
 from tests.support import pages
 from tests.support.mail_server import mail_server
 from tests.support.receivers import receiver
@@ -50,7 +51,7 @@ def test_a_notifier_is_added_tested_changed_and_removed(served, admin):
     with receiver() as told:
         assert "Nobody is notified yet" in shown(admin.get("/notifications/acme").text)
         form = admin.get("/notifications/acme/new?channel=webhook").text
-        assert len(re.findall(r'type="checkbox"[^>]* checked', form)) == 8  # all conditions, and all clear
+        assert len(re.findall(r'type="checkbox"[^>]* checked', form)) == len(Kind) + 1  # all conditions, and all clear
         assert add(admin, **hook(told.url)).headers["location"] == "/notifications/acme?said=notifier_added"
 
         answer = admin.post("/notifications/acme/ops/test", seen_on="/notifications/acme")

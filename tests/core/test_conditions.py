@@ -13,7 +13,7 @@ from connector_core.engine.breakers import Circuit
 from connector_core.health.refusals import events_route
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.polling.conditions import Conditions
-from connector_core.store import Breaker, Checkup, IntegrationState, SourceState, Target
+from connector_core.store import Breaker, Checkup, IntegrationState, Leg, SourceState, Target
 from connector_core.store.rows import write_time
 from tests.support.rows import sql
 from tests.support.telling import lose_authorization, make_app
@@ -172,3 +172,22 @@ def test_conditions_are_those_of_one_organization(app):
     lose_authorization(app)
 
     assert conditions(app, "globex") == {}
+
+
+def test_a_failed_test_incident_is_a_condition_where_one_is_sent_each_day(app, clock):
+    """Until one has passed; of a test that somebody sent now and then nobody is told."""
+    note(app, test_at="")
+    app.round_trips.start("desk", "ada")
+    trip = app.store.round_trips.running("desk")
+    failed = trip.failing(Leg.CREATED, clock.now(), "down", "Desk does not answer.")
+    app.store.round_trips.keep("acme", failed.ended(clock.now(), is_left_open=False), trip)
+    unwanted = conditions(app)
+    note(app, test_at="03:30")
+    told = conditions(app)
+    app.round_trips.start("desk", "ada")
+    trip = app.store.round_trips.running("desk")
+    app.store.round_trips.keep("acme", trip.ended(clock.now(), is_left_open=False), trip)
+
+    assert unwanted == {}
+    assert "Desk does not answer." in told[Kind.TEST_FAILED, "desk"].values["reason"]
+    assert conditions(app) == {}

@@ -357,3 +357,26 @@ def test_value_of_nothing_but_blanks_is_empty(tmp_path):
 
     with pytest.raises(ConfigInvalid, match="the environment variable KEY is empty"):
         read_config(path, [], {"KEY": " \r\n\ufeff"})
+
+
+_WITH_TEST = """
+secret_key: ${{env:KEY}}
+organizations: {{acme: {{integrations: {{desk: {{plugin: desk, desk: "10", test: {test}}}}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "at"), [("nightly", "03:00"), ("03:30", "03:30"), ('"23:59"', "23:59"), ("off", "")]
+)
+def test_when_a_test_incident_is_sent_each_day(load, written, at):
+    """A word or a time of the day, in UTC."""
+    config = load(_WITH_TEST.format(test=written))
+
+    assert config.organizations["acme"].integrations["desk"].test_at == at
+
+
+@pytest.mark.parametrize("written", ["24:00", "noon", "3:30"])
+def test_a_time_of_the_day_that_is_none_is_a_mistake(load, written):
+    """With what may be written."""
+    with pytest.raises(ConfigInvalid, match="nightly, a time like 03:30, or off"):
+        load(_WITH_TEST.format(test=written))

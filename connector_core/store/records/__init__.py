@@ -90,12 +90,23 @@ from connector_core.store.records.nodes import (
     living,
 )
 from connector_core.store.records.notifiers import NotifierRecord, Sending
+from connector_core.store.records.round_trips import (
+    CHANGED_TITLE,
+    LeftOpen,
+    Leg,
+    LegFacts,
+    LegState,
+    Outcome,
+    RoundTrip,
+    TripCode,
+)
 from connector_core.store.records.routing import Lately, Route, RouteState, Routing, Unsent
 from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import Reading, SourceRecord, SourceState
 from connector_core.store.records.timeline import Nuance, StoredEntry, TimelineEntry, TimelineKind
 
 __all__ = [
+    "CHANGED_TITLE",
     "DAMAGE_FIX",
     "DIFFERS",
     "DISCARDED",
@@ -145,6 +156,10 @@ __all__ = [
     "IntegrationState",
     "Lately",
     "LeftLane",
+    "LeftOpen",
+    "Leg",
+    "LegFacts",
+    "LegState",
     "Link",
     "LinkFilter",
     "LinkOrder",
@@ -165,11 +180,13 @@ __all__ = [
     "OpenTickets",
     "Origin",
     "OurWrite",
+    "Outcome",
     "Progress",
     "Reading",
     "Replay",
     "Rest",
     "Result",
+    "RoundTrip",
     "Route",
     "RouteState",
     "Routing",
@@ -187,6 +204,7 @@ __all__ = [
     "Target",
     "TimelineEntry",
     "TimelineKind",
+    "TripCode",
     "Unreadable",
     "Unsent",
     "Via",

@@ -51,6 +51,7 @@ class Act(StrEnum):
     STOPPED = "stopped"
     KEPT = "kept"
     RELEASED = "released"
+    TESTED = "tested"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
 

@@ -43,6 +43,7 @@ class IntegrationRecord:
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
     says which comments are synced. `draft` are answers that are not in effect yet, all of them, while a change is made.
     `site` is the one that the present authorization is for; it is stored with that.
+    `test_at` is when a test incident is sent by itself, each day: a time like 03:30, in UTC; empty for never.
     `has_unreadable` says that it has secrets which no key opens: they are none, and stay until others are given.
     """
 
@@ -65,6 +66,7 @@ class IntegrationRecord:
     draft: Mapping[str, Any] | None = None
     site: Site | None = None
     has_unreadable: bool = False
+    test_at: str = ""
 
     def with_draft(self) -> IntegrationRecord:
         """Return it with the answers given so far: those of a draft go before those in effect."""

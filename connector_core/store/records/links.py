@@ -85,7 +85,7 @@ class Link:
     read. `comment_looks` counts what told of new comments on the ticket: they are to be read. `comments_at` is the
     ticket's time of change when they last were. `incident_heard_at` and `ticket_heard_at` are when we heard how each
     side is now, None for what an earlier version stored. `looks_since` is set on a link whose ticket is looked for and
-    never made: since when it may have been.
+    never made: since when it may have been. `is_test` is so of a test incident, which the platform knows nothing of.
     """
 
     id: int
@@ -111,6 +111,7 @@ class Link:
     incident_heard_at: datetime | None = None
     ticket_heard_at: datetime | None = None
     looks_since: datetime | None = None
+    is_test: bool = False
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:

@@ -23,6 +23,7 @@ from connector_core.web.console.visible import Seen, Usable
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.webhook_light import light
 from connector_core.web.console.wizard_steps import refuse_in_file
+from connector_core.words.round_trips import verdict
 
 HOURS = 24
 READS = ("reconcile_changed", "reconcile_full")
@@ -104,6 +105,7 @@ def _page(visit: Visit, seen: Seen) -> Response:
     now, asked = visit.app.clock.now(), statuses(visit)
     by_hour = store.overview.activity(seen.id, now - timedelta(hours=HOURS - 1))
     hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
+    last_test = store.round_trips.last(seen.id)
     latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
     return visit.page(
         "integration.html",
@@ -125,6 +127,8 @@ def _page(visit: Visit, seen: Seen) -> Response:
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
         links=[visit.app.registry.worded(link) for link in store.overview.search(latest)],
         findings=findings,
+        last_test=last_test,
+        test_verdict="" if last_test is None else verdict(last_test),
         checked_at=last.at if last is not None else None,
         last_run=_last_read(visit, seen),
         held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",

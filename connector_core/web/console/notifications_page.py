@@ -34,6 +34,7 @@ KINDS = {
     Kind.SOURCE_NOT_READ: "No incidents come in",
     Kind.DELIVERIES_REFUSED: "Deliveries are refused",
     Kind.BACKLOG: "Changes have been waiting for long",
+    Kind.TEST_FAILED: "A daily test incident failed",
 }
 TONES = {"ok": "good", "problem": "bad", "unused": "fair"}
 WORDS = {"ok": "working", "problem": "failing", "unused": "no message sent yet"}

@@ -118,6 +118,7 @@ def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
         Todo.SOURCE: Button("See the source", f"/sources/{seen.record.organization}"),
         Todo.LINKS: Button("Needs attention", f"/unfinished?integration={seen.id}"),
         Todo.HEALTH: Button("See health", f"{base}#health-title"),
+        Todo.TEST: Button("See the test", f"{base}/test"),
     }
     return None if todo is None else buttons[todo]
 

@@ -31,7 +31,8 @@ _SAID = {
     "unchanged": "Nothing was changed.",
     "authorized": "Access is authorized.",
     "site_needed": "Approved. One more choice is needed.",
-    "activated": "The integration is active. Every new incident opens a ticket from now on.",
+    "activated": "The integration is active. Every new incident opens a ticket from now on. Send a test incident to see"
+    " that changes sync both ways.",
     "disabled": "The integration is disabled. Nothing is synced until it is activated again.",
     "removed": "The integration was removed. Tickets and incidents stay as they are.",
     "retried": "It is tried again now.",
