@@ -44,6 +44,7 @@ from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.notifiers import NotifierSetup
+from connector_core.setup.organizations import Organizations
 from connector_core.setup.routing import RoutingSetup
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
@@ -86,6 +87,7 @@ class App:
     operations: Operations
     duties: Duties
     notifier_setup: NotifierSetup
+    organizations: Organizations
     by_the_clock: ByTheClock
     statuses: Statuses
     schedule: Schedule
@@ -283,6 +285,7 @@ def build_app(
         operations=Operations(store, registry, reconciler, clock, log),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
+        organizations=Organizations(store, config, managed_webhooks.drop, log),
         by_the_clock=by_the_clock,
         statuses=Statuses(store, registry, poller, clock, missing=setup.missing),
         schedule=schedule,

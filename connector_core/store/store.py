@@ -21,6 +21,7 @@ from connector_core.store.nodes import Nodes
 from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
+from connector_core.store.removal import Removals
 from connector_core.store.routing import Routings
 from connector_core.store.runs import Runs
 from connector_core.store.secrets import Secrets
@@ -62,6 +63,7 @@ class Store:
         self.life = Life(database)
         self.secrets = Secrets(database)
         self.forgetting = Forgetting(database)
+        self.removals = Removals(database)
 
     @property
     def can_open_secrets(self) -> bool:

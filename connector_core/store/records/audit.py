@@ -26,6 +26,8 @@ class Subject(StrEnum):
     ROUTING = "routing"
     LINK = "link"
     SESSION = "session"
+    ORGANIZATION = "organization"
+    INCIDENT = "incident"
 
 
 class Act(StrEnum):
@@ -47,6 +49,7 @@ class Act(StrEnum):
     SHARED = "shared"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
+    LINKED = "linked"
 
 
 @dataclass(frozen=True)
