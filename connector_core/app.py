@@ -26,6 +26,7 @@ from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.inbound.senders import Senders
+from connector_core.linking.existing import Linker
 from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
@@ -85,6 +86,7 @@ class App:
     reconciler: Reconciler
     poller: SourcePoller
     operations: Operations
+    linker: Linker
     duties: Duties
     notifier_setup: NotifierSetup
     organizations: Organizations
@@ -283,6 +285,7 @@ def build_app(
         reconciler=reconciler,
         poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
+        linker=Linker(store, registry, breakers, clock, log, after=engine.nudge),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
         organizations=Organizations(store, config, managed_webhooks.drop, log),

@@ -40,6 +40,7 @@ _COMMANDS = {
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "incidents": ("connector_core.cli.organizations", "incidents", "Forget one incident."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
+    "link": ("connector_core.cli.linking", "link", "Link tickets that are there already with incidents."),
     "links": ("connector_core.cli.link_listing", "links", "List incidents and their tickets."),
     "nodes": ("connector_core.cli.nodes", "nodes", "List the daemons that work on this database."),
     "notifications": (

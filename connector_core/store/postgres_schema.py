@@ -253,6 +253,8 @@ ADDED_LATER = {
     "link": "hinted_by TEXT NOT NULL DEFAULT ''",
     "incident": "route TEXT, route_state TEXT",
 }
+#: What m033 added, by table.
+ADDED_FOR_MARKS = {"link": "mark_due BIGINT NOT NULL DEFAULT 0"}
 #: Tables that came after the baseline.
 LATER = {
     "node": """
@@ -372,6 +374,11 @@ def _lists(run: Callable[[str], Any]) -> None:
     _make_triggers(run, LISTING_TRIGGERS)
 
 
+def _marks(run: Callable[[str], Any]) -> None:
+    """Know which tickets were linked by hand and have yet to get our mark."""
+    run(f"ALTER TABLE link ADD COLUMN {ADDED_FOR_MARKS['link']}")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -391,6 +398,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m027_notifiers": _notifiers,
     "m028_audit_log": _audit_log,
     "m029_lists": _lists,
+    "m033_marks": _marks,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}
@@ -464,7 +472,7 @@ def _schema(db: Connection) -> str:
 
 def _parts() -> list[str]:
     """Name every table, column, index and trigger."""
-    every = [*TABLES.items(), *LATER.items(), *ADDED.items(), *ADDED_LATER.items()]
+    every = [*TABLES.items(), *LATER.items(), *ADDED.items(), *ADDED_LATER.items(), *ADDED_FOR_MARKS.items()]
     parts = [f"table {name}" for name in (*TABLES, *LATER, "link_words", "link_facts", "migration")]
     parts += [f"index {name}" for name in (*INDEXES, *LATER_INDEXES)] + [
         f"trigger {name}" for name in (*TRIGGERS, *LISTING_TRIGGERS)

@@ -89,7 +89,7 @@ LINK_COLUMNS = """
   COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
   COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
   incident.body AS incident, incident.occurred_at AS incident_at, incident.heard_at AS incident_heard_at,
-  link.ticket_heard_at, link.looks_since
+  link.ticket_heard_at, link.looks_since, link.mark_due
 """
 LINK_TABLES = """
   link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
@@ -131,4 +131,5 @@ def read_link(row: Row) -> Link:
         incident_heard_at=read_time(row["incident_heard_at"]),
         ticket_heard_at=read_time(row["ticket_heard_at"]),
         looks_since=read_time(row["looks_since"]),
+        mark_due=bool(row["mark_due"]),
     )

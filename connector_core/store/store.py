@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector_core.store.attaching import Attaching
 from connector_core.store.audit import Audit
 from connector_core.store.authorizations import Authorizations
 from connector_core.store.breakers import Breakers
@@ -43,6 +44,7 @@ class Store:
         self.duties = Duties(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
+        self.attaching = Attaching(database)
         self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)

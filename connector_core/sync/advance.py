@@ -44,6 +44,7 @@ from connector_core.sync.creating import create, find_again, read_again
 from connector_core.sync.failures import TooManyChanges, failure_of, names_a_wait
 from connector_core.sync.gone import check_moved, explain_gone
 from connector_core.sync.lane import Lane, LaneLost, Tools
+from connector_core.sync.marking import mark
 from connector_core.sync.writing import write_next
 
 # Both sides answering every write with another change must end: the lane is paused then.
@@ -166,6 +167,8 @@ def _advance(lane: Lane) -> None:
     elif lane.link.hints:
         read_again(lane, lane.link.ticket)
     lane = lane.fresh()
+    if lane.link.mark_due and lane.link.ticket is not None:
+        mark(lane, lane.link.ticket)
     failure = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
     _sync_fields(lane, rest=failure is None)
     if failure is not None:

@@ -111,6 +111,8 @@ class Link:
     incident_heard_at: datetime | None = None
     ticket_heard_at: datetime | None = None
     looks_since: datetime | None = None
+    #: Somebody linked the ticket by hand, and it has yet to get our mark.
+    mark_due: bool = False
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:
@@ -178,6 +180,8 @@ class Progress:
     #: What is to be told on the ticket by internal comments of our own; the lane is woken for it.
     notes: tuple[TicketComment, ...] = ()
     stays_without: bool = False
+    #: Our mark is on the ticket, or cannot be put there.
+    marked: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 
     @property
