@@ -27,6 +27,7 @@ from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.inbound.senders import Senders
 from connector_core.linking.existing import Linker
+from connector_core.linking.rebuild import Rebuilder
 from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
@@ -87,6 +88,7 @@ class App:
     poller: SourcePoller
     operations: Operations
     linker: Linker
+    rebuilder: Rebuilder
     duties: Duties
     notifier_setup: NotifierSetup
     organizations: Organizations
@@ -285,6 +287,7 @@ def build_app(
         reconciler=reconciler,
         poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
+        rebuilder=Rebuilder(store, registry, breakers, clock, log, after=engine.nudge),
         linker=Linker(store, registry, breakers, clock, log, after=engine.nudge),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),

@@ -22,7 +22,6 @@ from connector_core.linking.outcomes import Outcome, agreed_at_linking
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store
-from connector_core.store.attaching import Attached
 from connector_core.store.rows import link_marker
 
 LONGEST_WAIT_S = 900.0
@@ -97,7 +96,7 @@ class Rebuilder:
                 self.after()
             progress(rebuilt)
             if cursor is None:
-                self.log.info("links_rebuilt", integration=integration_id, **{"seen": rebuilt.seen, "marked": rebuilt.marked})
+                self.log.info("links_rebuilt", integration=integration_id, seen=rebuilt.seen, marked=rebuilt.marked)
                 return rebuilt
 
     def _page(self, entry: Entry, cursor: str | None, pause: Callable[[float], None]) -> MarkedTickets:
@@ -113,27 +112,35 @@ class Rebuilder:
 
     def _link(self, entry: Entry, found: FoundTicket, waiting: Mapping[str, str], *, dry_run: bool) -> Outcome:
         """Link a ticket with the incident that its mark is of."""
-        ticket, organization = found.ticket, entry.record.organization
+        ticket = found.ticket
         if not isinstance(ticket, TicketSnapshot):
             return Outcome.TICKET_UNREADABLE
         first = "-".join(found.marker.split("-")[:2])
         incident_id = found.incident_id or waiting.get(first, "")
-        holder = self.store.attaching.holder_of(entry.record.id, ticket.id)
-        if holder is not None:
+        refused = self._unfit(entry, ticket, first, incident_id)
+        return refused or self._attach(entry, found.marker, ticket, incident_id, dry_run=dry_run)
+
+    def _unfit(self, entry: Entry, ticket: TicketSnapshot, marker: str, incident_id: str) -> Outcome | None:
+        """Return why a marked ticket is not linked here, if it is not."""
+        if self.store.attaching.holder_of(entry.record.id, ticket.id) is not None:
             return Outcome.KNOWN
         if entry.handle.core.is_linked(ticket.id):
             return Outcome.TAKEN
-        if not incident_id or first != link_marker(organization, entry.record.id, incident_id):
-            return Outcome.INCIDENT_UNKNOWN if not incident_id else Outcome.TAKEN
-        (known,) = self.store.attaching.candidates({incident_id}, organization) or (None,)
+        if not incident_id:
+            return Outcome.INCIDENT_UNKNOWN
+        is_ours = marker == link_marker(entry.record.organization, entry.record.id, incident_id)
+        return None if is_ours else Outcome.TAKEN
+
+    def _attach(self, entry: Entry, marker: str, ticket: TicketSnapshot, incident_id: str, *, dry_run: bool) -> Outcome:
+        organization = entry.record.organization
+        known = next(iter(self.store.attaching.candidates({incident_id}, organization)), None)
         if known is None and ticket.done:
             return Outcome.FINISHED  # whether the incident is over, nobody can tell; news of it find the ticket
         incident = _as_shown(incident_id, ticket) if known is None else known.incident
         if dry_run:
-            taken = known is not None and any(
-                link.integration_id == entry.record.id and not link.is_free for link in known.links
-            )
-            return Outcome.HAS_TICKET if taken else Outcome.WOULD_LINK
+            links = () if known is None else known.links
+            is_taken = any(link.integration_id == entry.record.id and not link.is_free for link in links)
+            return Outcome.HAS_TICKET if is_taken else Outcome.WOULD_LINK
         if known is None:
             self.store.attaching.remember(organization, incident, self.clock.now())
         attached = self.store.attaching.attach(
@@ -143,9 +150,9 @@ class Rebuilder:
             ticket if ticket.key else ticket.model_copy(update={"key": ticket.id}),
             base=agreed_at_linking(incident, ticket),
             at=self.clock.now(),
-            marker=found.marker,
+            marker=marker,
         )
-        return OUTCOMES[attached][0] if attached is not Attached.KNOWN else Outcome.KNOWN
+        return OUTCOMES[attached][0]
 
 
 def _as_shown(incident_id: str, ticket: TicketSnapshot) -> Incident:

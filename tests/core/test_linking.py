@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import EventType, IncidentStatus, Priority, RemoteError, RetryLater
+from connector_core import ConfigError, EventType, IncidentStatus, Priority, RemoteError, RetryLater
 from connector_core.contract.merge import ConflictRule, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.linking.existing import Linker
 from connector_core.linking.outcomes import Outcome, Wanted
+from connector_core.linking.rebuild import Rebuilder
 from connector_core.store import DISCARDED, Actor, LinkState, Via
 from connector_core.store.acting import acting
 from tests.support.activation import active_record
@@ -270,3 +271,101 @@ def test_nothing_of_another_organization_is_seen(lab):
     lab.desk.open("Screen is black")
 
     assert link_one(lab, organizations=frozenset({"globex"})).outcome is Outcome.INCIDENT_UNKNOWN
+
+
+# Rebuilding
+
+
+def rebuild(lab, **more):
+    """Find links again by the marks on tickets."""
+    rebuilder = Rebuilder(lab.store, lab.registry, lab.breakers, lab.clock, lab.registry._log, after=lambda: None)
+    return rebuilder.rebuild("desk", pause=lab.clock.forward, **{"dry_run": False, **more})
+
+
+def lose_database(lab, store):
+    """Forget all links and incidents, as if the database were new; the desk keeps its tickets."""
+    for _ in store.removals.remove_all("acme"):
+        pass
+    store.integrations.put(active_record("desk", "acme", lab.clock.now()))
+
+
+@pytest.fixture
+def lost(store, clock):
+    """Return a lane whose database was lost: two tickets are open, one is done, one is somebody's own."""
+    lab = make_lab(store, clock)
+    for name in ("inc-1", "inc-2", "inc-3"):
+        happen(lab, id=name, title=f"About {name}")
+    lab.desk.open("Somebody's own")
+    lab.desk.edit("3", done=True)
+    lose_database(lab, store)
+    assert store.links.find() == []
+    return lab
+
+
+def test_links_are_found_again_by_the_marks(lost):
+    """With what the platform has told of, and with what it has not; a dry run counts, and changes nothing."""
+    tell(lost, EventType.UPDATED, id="inc-1", title="About inc-1", opened_at=lost.clock.now())
+    before = len(lost.store.links.find())
+
+    assert rebuild(lost, dry_run=True).outcomes == {"would be linked": 2, "ticket is done": 1}
+    assert len(lost.store.links.find()) == before
+    found = rebuild(lost)
+
+    assert (found.seen, found.marked, found.outcomes) == (4, 3, {"linked": 2, "ticket is done": 1})
+    linked = {one.incident_id: one.ticket.key for one in lost.store.links.find() if one.ticket}
+    assert linked == {"inc-1": "T-1", "inc-2": "T-2"}
+    assert rebuild(lost).outcomes == {"linked already": 2, "ticket is done": 1}
+
+
+def test_no_incident_gets_a_second_ticket_after_a_rebuild(lost):
+    """News of each come in, also of its beginning; what is told then is synced."""
+    rebuild(lost)
+    for name in ("inc-1", "inc-2"):
+        happen(lost, EventType.OPENED, id=name, title=f"New {name}")
+
+    assert len(lost.desk.tickets) == 4
+    assert [lost.desk.tickets[one].shown.title for one in ("1", "2")] == ["New inc-1", "New inc-2"]
+
+
+def test_a_rebuild_goes_on_where_it_was_stopped(lost):
+    """After an error, or a kill: pages that were done are not read again."""
+    lost.desk.page = 1
+    lost.desk.refuse_with(None, None, RemoteError("Down."))
+    with pytest.raises(RemoteError):
+        rebuild(lost)
+
+    found = rebuild(lost)
+
+    assert (found.is_continued, found.seen) == (True, 2)
+    assert {one.incident_id for one in lost.store.links.find()} == {"inc-1", "inc-2"}
+
+
+def test_the_later_of_two_tickets_for_one_incident_is_linked(lost):
+    """One was made anew in place of the other, which is let alone since."""
+    lost.desk.open("Made anew")
+    lost.desk.tickets["5"].marker = f"{lost.desk.tickets['1'].marker}-2"
+    lost.desk.tickets["5"].incident_id = "inc-1"
+
+    rebuild(lost)
+
+    assert {one.incident_id: one.ticket.key for one in lost.store.links.find()} == {"inc-1": "T-5", "inc-2": "T-2"}
+
+
+def test_marks_of_others_are_passed_over(lost):
+    """Of another organization's link, or of an incident that nobody can tell."""
+    lost.desk.tickets["1"].incident_id = "inc-9"
+    lost.desk.tickets["2"].incident_id = ""
+
+    assert rebuild(lost).outcomes == {
+        "ticket of another incident": 1,
+        "unknown incident": 1,
+        "ticket is done": 1,
+    }
+
+
+def test_a_plugin_that_cannot_list_its_marks_says_so(store, clock):
+    """And what to do instead."""
+    lab = make_lab(store, clock, without=("list_marked",))
+
+    with pytest.raises(ConfigError, match="cannot be searched"):
+        rebuild(lab)

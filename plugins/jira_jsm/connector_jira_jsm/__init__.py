@@ -15,10 +15,14 @@ from connector_core import (
     FieldChange,
     FieldName,
     Finding,
+    FoundTicket,
     Grant,
     HookRegistration,
     InboundRequest,
     IncidentChange,
+    MarkedTicket,
+    MarkedTickets,
+    MarkTicket,
     NotCreated,
     PluginInfo,
     Receipt,
@@ -134,6 +138,30 @@ def fetch_tickets(integration: JiraIntegration, query: TicketQuery) -> Sequence[
     from connector_jira_jsm.tickets import reading  # noqa: PLC0415 - as above
 
     return reading.fetch(integration, query)
+
+
+@hookimpl
+def find_tickets(integration: JiraIntegration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
+    """Find tickets by key, ID or address."""
+    from connector_jira_jsm.tickets import marks  # noqa: PLC0415 - as above
+
+    return marks.find(integration, names)
+
+
+@hookimpl
+def mark_ticket(integration: JiraIntegration, mark: MarkTicket) -> MarkedTicket:
+    """Mark a ticket that somebody linked."""
+    from connector_jira_jsm.tickets import marks  # noqa: PLC0415 - as above
+
+    return marks.mark(integration, mark)
+
+
+@hookimpl
+def list_marked(integration: JiraIntegration, cursor: str | None) -> MarkedTickets:
+    """List the tickets with our mark."""
+    from connector_jira_jsm.tickets import marks  # noqa: PLC0415 - as above
+
+    return marks.listed(integration, cursor)
 
 
 @hookimpl
