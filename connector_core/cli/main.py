@@ -38,6 +38,7 @@ _COMMANDS = {
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
     "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
+    "export": ("connector_core.cli.export", "export", "Write everything that is stored of an organization to a file."),
     "incidents": ("connector_core.cli.organizations", "incidents", "Forget one incident."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
     "link": ("connector_core.cli.linking", "link", "Link tickets that are there already with incidents."),

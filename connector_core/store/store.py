@@ -10,6 +10,7 @@ from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
 from connector_core.store.duties import Duties
+from connector_core.store.exporting import Exporting
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
 from connector_core.store.inbox import Inbox
@@ -66,6 +67,7 @@ class Store:
         self.secrets = Secrets(database)
         self.forgetting = Forgetting(database)
         self.removals = Removals(database)
+        self.exporting = Exporting(database)
 
     @property
     def can_open_secrets(self) -> bool:

@@ -107,3 +107,28 @@ def test_an_incident_is_forgotten(path):
         run(path, "incidents", "forget", "desk-globex-0", "--yes")
     with pytest.raises(ConfigError, match="Nothing is known"):
         run(path, "incidents", "forget", "desk-acme-0", "--yes")
+
+
+def test_everything_of_an_organization_is_exported_and_nothing_of_another(path, tmp_path):
+    """Or of one incident; no secret is in it, and no file is written over."""
+    target, one = tmp_path / "all.jsonl", tmp_path / "one.jsonl"
+    assert run(path, "export", "globex", "--to", str(target))[0] == 0
+    assert run(path, "export", "globex", "--incident", "desk-globex-1", "--to", str(one))[0] == 0
+
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "export": 1,
+        "integration": 1,
+        "incident": 2,
+        "event": 2,
+        "link": 2,
+    }
+    assert lines[-1]["timeline"][0]["text"]
+    assert "s3cret" not in target.read_text()
+    assert "acme" not in target.read_text()
+    assert "desk-globex-0" not in one.read_text()
+    with pytest.raises(ConfigError, match="there already"):
+        run(path, "export", "globex", "--to", str(target))
+    with pytest.raises(ConfigError, match="Nothing is stored"):
+        run(path, "export", "acme", "--incident", "desk-globex-1", "--to", str(tmp_path / "no.jsonl"))
