@@ -96,7 +96,11 @@ class Linker:
             ConnectorError: the plugin cannot read tickets, or could not this time.
         """
         if not (entry.plugin.implements("find_tickets") or entry.plugin.implements("fetch_tickets")):
-            raise ConfigError(f"{entry.plugin.info.title} cannot be asked for tickets.", code="tickets_unreadable")
+            raise ConfigError(
+                f"{entry.plugin.info.title} cannot be asked for tickets.",
+                code="tickets_unreadable",
+                fix="Its tickets cannot be linked by hand.",
+            )
         return patiently(lambda: self._find(entry, names), pause)
 
     def _find(self, entry: Entry, names: Sequence[str]) -> Mapping[str, FoundTicket]:

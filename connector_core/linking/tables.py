@@ -126,4 +126,8 @@ def _guarded(value: object) -> str:
 
 
 def _unfit(why: str) -> ConfigError:
-    return ConfigError(f"The file is no table of incidents and tickets. {why}", code="table_unreadable")
+    return ConfigError(
+        f"The file is no table of incidents and tickets. {why}",
+        code="table_unreadable",
+        fix="Correct the file, then give it again.",
+    )

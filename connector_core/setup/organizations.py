@@ -60,7 +60,11 @@ class Organizations:
         self._refuse_present(organization, written)
         removals = self.store.removals
         if not (removals.exists(organization) or organization in removals.under_way()):
-            raise ConfigError(f"Nothing is stored of an organization {organization!r}.", code="organization_unknown")
+            raise ConfigError(
+                f"Nothing is stored of an organization {organization!r}.",
+                code="organization_unknown",
+                fix="See how it is written in the list of integrations.",
+            )
         return Removal(organization, removals.stored(organization), self._elsewhere(organization))
 
     def remove(self, organization: str, progress: Callable[[], object] = lambda: None) -> Removal:
