@@ -41,7 +41,11 @@ SENTENCES: Mapping[TimelineKind, Template] = {
     TimelineKind.TICKET_CREATED: ("{ticket} created in {desk}.", "Ticket created in {desk}."),
     TimelineKind.TICKET_FOUND: ("{ticket} found in {desk}.", "Ticket found in {desk}."),
     TimelineKind.NO_TICKET: "No ticket found in {desk}, and none is created.",
-    TimelineKind.TICKET_LINKED: ("{ticket} in {desk} linked by {by}.", "{ticket} in {desk} linked."),
+    TimelineKind.TICKET_LINKED: (
+        "{ticket} in {desk} linked by {by}.",
+        "{ticket} in {desk} linked.",
+        "Ticket in {desk} linked.",
+    ),
     TimelineKind.TICKET_UNMARKED: "The ticket could not be marked as linked in {desk}.",
     TimelineKind.AGREED: "{field}: each side keeps its value.",
     TimelineKind.CONFLICT: ("{field} changed on both sides. Choose which value to keep.", "Both sides changed."),
