@@ -28,6 +28,8 @@ from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.inbound.replaying import Replaying
 from connector_core.inbound.senders import Senders
+from connector_core.linking.existing import Linker
+from connector_core.linking.rebuild import Rebuilder
 from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
@@ -47,6 +49,7 @@ from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.notifiers import NotifierSetup
+from connector_core.setup.organizations import Organizations
 from connector_core.setup.routing import RoutingSetup
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
@@ -87,9 +90,12 @@ class App:
     reconciler: Reconciler
     poller: SourcePoller
     operations: Operations
+    linker: Linker
+    rebuilder: Rebuilder
     duties: Duties
     notifier_setup: NotifierSetup
     round_trips: RoundTrips
+    organizations: Organizations
     by_the_clock: ByTheClock
     delivery_log: DeliveryLog
     replaying: Replaying
@@ -304,9 +310,12 @@ def build_app(
         reconciler=reconciler,
         poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
+        rebuilder=Rebuilder(store, registry, breakers, clock, log, after=engine.nudge),
+        linker=Linker(store, registry, breakers, clock, log, after=engine.nudge),
         duties=duties,
         notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
         round_trips=round_trips,
+        organizations=Organizations(store, config, managed_webhooks.drop, log),
         by_the_clock=by_the_clock,
         delivery_log=delivery_log,
         replaying=replaying,

@@ -30,12 +30,16 @@ from connector_core.contract.models import (
     FindComment,
     Finding,
     FindTicket,
+    FoundTicket,
     Grant,
     HookRegistration,
     InboundRequest,
     IncidentChange,
     IncidentEvent,
     IncidentUpdate,
+    MarkedTicket,
+    MarkedTickets,
+    MarkTicket,
     NotCreated,
     Poll,
     Push,
@@ -137,6 +141,18 @@ class Relay:
     ) -> Sequence[TicketSnapshot | UnreadableTicket]:
         """Read linked tickets."""
         return self._call(hookspecs.fetch_tickets, finished(integration), query)
+
+    def find_tickets(self, integration: AnyIntegration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
+        """Return the tickets that people call by some names."""
+        return self._call(hookspecs.find_tickets, finished(integration), names)
+
+    def mark_ticket(self, integration: AnyIntegration, mark: MarkTicket) -> MarkedTicket:
+        """Put our mark on a ticket."""
+        return self._call(hookspecs.mark_ticket, finished(integration), mark)
+
+    def list_marked(self, integration: AnyIntegration, cursor: str | None) -> MarkedTickets:
+        """Return some of the tickets with a mark of ours."""
+        return self._call(hookspecs.list_marked, finished(integration), cursor)
 
     def explain_absence(self, integration: AnyIntegration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
         """Return why tickets cannot be found, by id."""

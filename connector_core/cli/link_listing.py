@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from typing import TYPE_CHECKING
+
 import click
 
 from connector_core.cli.link_rows import fix_in_terminal, row
-from connector_core.cli.opening import config_option, json_option, looking
-from connector_core.cli.output import print_rows
+from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
+from connector_core.cli.output import print_json, print_rows
 from connector_core.store import LinkState
 
+if TYPE_CHECKING:
+    from connector_core.linking.rebuild import Rebuilt
 
-@click.command()
+
+@click.group(invoke_without_command=True)
 @click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
@@ -29,6 +36,8 @@ def links(  # noqa: PLR0913 - one argument an option
     as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     with looking(config_path) as reader:
         if failed:
             found = [
@@ -55,3 +64,41 @@ def _no_links(*, failed: bool, is_narrowed: bool) -> str:
     if failed:
         return "Nothing failed, and nothing needs attention."
     return "There is no such link." if is_narrowed else "Nothing is linked yet."
+
+
+@links.command()
+@click.argument("integration")
+@click.option("--dry-run", is_flag=True, help="Read the marks and count what would be linked; change nothing.")
+@config_option
+@json_option
+def rebuild(integration: str, config_path: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Find the links of INTEGRATION again by the marks on its tickets, after the database was lost.
+
+    Beside a running daemon, within the rate limits of the site, and without a second ticket for any incident. One that
+    was stopped goes on where it ended. An incident that the platform has not told of yet is shown as its open ticket
+    shows it, until there is news.
+    """
+    opening = read_only(config_path, needs_secrets=True) if dry_run else opened(config_path)
+    with opening as app:
+        found = app.rebuilder.rebuild(integration, dry_run=dry_run, pause=_pause, progress=_progress)
+    if as_json:
+        print_json({"integration": integration, "seen": found.seen, "marked": found.marked, "results": found.outcomes})
+        return
+    if found.is_continued:
+        click.echo("It went on where an earlier one was stopped.")
+    click.echo(f"{found.seen} tickets were read, {found.marked} of them have a mark.")
+    print_rows(
+        [{"result": name, "tickets": number} for name, number in found.outcomes.most_common()],
+        as_json=False,
+        empty="There is nothing to link.",
+    )
+
+
+def _pause(wait_s: float) -> None:
+    click.echo(f"The site asks to wait: going on in {wait_s:.0f} seconds.", err=True)
+    time.sleep(wait_s)
+
+
+def _progress(found: Rebuilt) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"{found.seen} tickets read, {found.marked} with a mark", err=True)

@@ -26,12 +26,16 @@ from connector_core.contract.models import (
     FieldChange,
     FieldName,
     Finding,
+    FoundTicket,
     Grant,
     HookRegistration,
     InboundRequest,
     IncidentChange,
     IncidentEvent,
     IncidentUpdate,
+    MarkedTicket,
+    MarkedTickets,
+    MarkTicket,
     NotCreated,
     Poll,
     Push,
@@ -168,6 +172,33 @@ def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[Tick
     """Read linked tickets, in as few calls as the ticketing system allows.
 
     What is left out counts as gone: a ticket that is there and cannot be read is given back as unreadable.
+    """
+
+
+@hookspec(firstresult=True)
+def find_tickets(integration: Integration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
+    """Find tickets by what people call them, a key, an id or an address of their page; none for one that is not there.
+
+    Without this hook people have to give the id of `TicketSnapshot`. Names are as somebody typed them: whatever cannot
+    be one of this site's tickets is left out, not sent.
+    """
+
+
+@hookspec(firstresult=True)
+def mark_ticket(integration: Integration, mark: MarkTicket) -> MarkedTicket:
+    """Put our mark on a ticket that somebody linked with an incident by hand; repeatable.
+
+    What `FindTicket` and `list_marked` go by has to be on it then. Its title, description and other fields, which
+    people wrote, stay as they are.
+    """
+
+
+@hookspec(firstresult=True)
+def list_marked(integration: Integration, cursor: str | None) -> MarkedTickets:
+    """List the tickets with a mark of ours, page by page, from the beginning where `cursor` is None.
+
+    For a database that was lost with all links: each is found again by it. A page is a call or a few; what cannot be
+    gone on with any more is a `RemoteError`, after which the list is read from the beginning.
     """
 
 

@@ -78,20 +78,29 @@ class ManagedWebhooks:
             self.webhooks.save_managed(integration_id, ManagedWebhook(present))
             self.log.info("webhook_kept", integration=integration_id, until=present.expires_at)
 
-    def drop(self, integration_id: str) -> None:
-        """Remove the webhook of an integration that is disabled or removed; one that cannot be ends by itself."""
-        known = self.webhooks.managed(integration_id)
-        if known is not None and self.registry.usable(integration_id):
-            self._forget(self.registry.entry(integration_id), known)
+    def drop(self, integration_id: str) -> bool:
+        """Remove the webhook of an integration that is disabled or removed; False where one may be left behind.
 
-    def _forget(self, entry: Entry, known: ManagedWebhook) -> None:
+        One that cannot be removed ends by itself.
+        """
+        known = self.webhooks.managed(integration_id)
+        if known is None:
+            return True
+        if not self.registry.usable(integration_id):
+            return known.registration is None
+        return self._forget(self.registry.entry(integration_id), known)
+
+    def _forget(self, entry: Entry, known: ManagedWebhook) -> bool:
+        is_gone = True
         if known.registration is not None:
             try:
                 entry.plugin.drop_webhook(entry.handle, known.registration)
             except ConnectorError as exc:
                 self.log.warning("webhook_not_dropped", integration=entry.record.id, code=exc.code, reason=exc.message)
+                is_gone = False
         if known != ManagedWebhook():
             self.webhooks.save_managed(entry.record.id, None)
+        return is_gone
 
     def _address(self, entry: Entry) -> str:
         """Return the address of a plugin's deliveries; its token is on disk before anybody is told of it."""

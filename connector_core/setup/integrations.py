@@ -86,7 +86,7 @@ class SetupFlow:
     config: Config
     clock: Clock
     log: FilteringBoundLogger
-    before_rest: Callable[[str], None] = _nothing
+    before_rest: Callable[[str], object] = _nothing
 
     # Making and removing
 

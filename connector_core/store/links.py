@@ -149,7 +149,9 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
 
 
 def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
-    """Store that a create begins, or that what came of one is known."""
+    """Store that a create begins, or that what came of one is known; or that a ticket has our mark."""
+    if progress.marked:
+        db.execute("UPDATE link SET mark_due = 0 WHERE id = ?", (link_id,))
     if progress.attempt_settled:
         db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
     if progress.attempted_at is not None and progress.attempted_incident is not None:

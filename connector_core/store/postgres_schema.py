@@ -258,6 +258,8 @@ ADDED_FOR_TESTS = {
     "link": "is_test BIGINT NOT NULL DEFAULT 0",
     "integration": "test_at TEXT NOT NULL DEFAULT ''",
 }
+#: What m033 added, by table.
+ADDED_FOR_MARKS = {"link": "mark_due BIGINT NOT NULL DEFAULT 0"}
 #: Tables that came after the baseline.
 LATER = {
     "node": """
@@ -424,6 +426,11 @@ def _round_trips(run: Callable[[str], Any]) -> None:
     run(f"CREATE UNIQUE INDEX round_trip_running ON {LATER_INDEXES['round_trip_running']}")
 
 
+def _marks(run: Callable[[str], Any]) -> None:
+    """Know which tickets were linked by hand and have yet to get our mark."""
+    run(f"ALTER TABLE link ADD COLUMN {ADDED_FOR_MARKS['link']}")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -445,6 +452,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m029_lists": _lists,
     "m031_delivery_log": _delivery_log,
     "m032_round_trips": _round_trips,
+    "m033_marks": _marks,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}
@@ -524,6 +532,7 @@ def _parts() -> list[str]:
         *ADDED.items(),
         *ADDED_LATER.items(),
         *ADDED_FOR_TESTS.items(),
+        *ADDED_FOR_MARKS.items(),
     ]
     parts = [f"table {name}" for name in (*TABLES, *LATER, "link_words", "link_facts", "migration")]
     parts += [f"index {name}" for name in (*INDEXES, *LATER_INDEXES)] + [

@@ -91,7 +91,7 @@ LINK_COLUMNS = """
   COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
   COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
   incident.body AS incident, incident.occurred_at AS incident_at, incident.heard_at AS incident_heard_at,
-  link.ticket_heard_at, link.looks_since, link.is_test
+  link.ticket_heard_at, link.looks_since, link.is_test, link.mark_due
 """
 LINK_TABLES = """
   link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
@@ -134,4 +134,5 @@ def read_link(row: Row) -> Link:
         ticket_heard_at=read_time(row["ticket_heard_at"]),
         looks_since=read_time(row["looks_since"]),
         is_test=bool(row["is_test"]),
+        mark_due=bool(row["mark_due"]),
     )

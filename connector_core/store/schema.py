@@ -555,6 +555,12 @@ def m032_round_trips(db: Database) -> None:
     )
 
 
+@migrations()
+def m033_marks(db: Database) -> None:
+    """Know which tickets were linked by hand and have yet to get our mark."""
+    db.conn.execute("ALTER TABLE link ADD COLUMN mark_due INTEGER NOT NULL DEFAULT 0")
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector_core.store.attaching import Attaching
 from connector_core.store.audit import Audit
 from connector_core.store.authorizations import Authorizations
 from connector_core.store.breakers import Breakers
@@ -10,6 +11,7 @@ from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
 from connector_core.store.delivery_log import DeliveryLogs
 from connector_core.store.duties import Duties
+from connector_core.store.exporting import Exporting
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
 from connector_core.store.inbox import Inbox
@@ -22,6 +24,7 @@ from connector_core.store.nodes import Nodes
 from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
+from connector_core.store.removal import Removals
 from connector_core.store.replays import Replays
 from connector_core.store.round_trips import RoundTrips
 from connector_core.store.routing import Routings
@@ -46,6 +49,7 @@ class Store:
         self.breakers = Breakers(database)
         self.links = Links(database)
         self.round_trips = RoundTrips(database)
+        self.attaching = Attaching(database)
         self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)
@@ -68,6 +72,8 @@ class Store:
         self.life = Life(database)
         self.secrets = Secrets(database)
         self.forgetting = Forgetting(database)
+        self.removals = Removals(database)
+        self.exporting = Exporting(database)
 
     @property
     def can_open_secrets(self) -> bool:

@@ -46,6 +46,7 @@ from connector_core.sync.failures import TooManyChanges, failure_of, names_a_wai
 from connector_core.sync.far_side import change_far_side
 from connector_core.sync.gone import check_moved, explain_gone
 from connector_core.sync.lane import Lane, LaneLost, Tools
+from connector_core.sync.marking import mark
 from connector_core.sync.writing import write_next
 
 # Both sides answering every write with another change must end: the lane is paused then.
@@ -169,6 +170,8 @@ def _advance(lane: Lane) -> None:
     elif lane.link.hints:
         read_again(lane, lane.link.ticket)
     lane = lane.fresh()
+    if lane.link.mark_due and lane.link.ticket is not None:
+        mark(lane, lane.link.ticket)
     failure = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
     _sync_fields(lane, rest=failure is None)
     if failure is not None:

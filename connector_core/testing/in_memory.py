@@ -19,7 +19,7 @@ from connector_core.contract.hookspecs import PROJECT_NAME
 from connector_core.contract.models import FindComment, FindTicket
 from connector_core.testing.clock import FrozenClock
 
-_WRITES = frozenset({"on_incident_event", "write_comment", "apply_change"})
+_WRITES = frozenset({"on_incident_event", "write_comment", "mark_ticket", "apply_change"})
 
 _Side = TypeVar("_Side", bound="InMemory")
 _Handle = TypeVar("_Handle", bound=AnyIntegration | AnySource)

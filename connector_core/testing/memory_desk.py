@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,11 +31,15 @@ from connector_core import (
     FindComment,
     Finding,
     FindTicket,
+    FoundTicket,
     Grant,
     InboundRequest,
     Incident,
     IncidentChange,
     Integration,
+    MarkedTicket,
+    MarkedTickets,
+    MarkTicket,
     NotCreated,
     PluginInfo,
     Receipt,
@@ -95,6 +99,8 @@ class MemoryTicket:
     #: As it was made.
     made: TicketSnapshot
     marker: str
+    #: The incident that its mark names.
+    incident_id: str = ""
     #: The connector's account may not see it.
     hidden: bool = False
     comments: list[MemoryComment] = field(default_factory=list)
@@ -149,6 +155,8 @@ class MemoryDesk(InMemory):
         self.interruptions: list[Callable[[], object]] = []
         #: For how long a search does not know of a change yet.
         self.index_lag = timedelta()
+        #: How many tickets a list shows at once.
+        self.page = 100
         #: Every webhook so far, in order.
         self.told: list[Delivery] = []
         self._comments = 0
@@ -282,6 +290,32 @@ class MemoryDesk(InMemory):
 
     @hookimpl
     @recorded
+    def find_tickets(self, integration: DeskIntegration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
+        """Show the tickets that people call by an id, a key or an address."""
+        every = [ticket for ticket in self.tickets.values() if not ticket.hidden]
+        called = {name: one for one in every for name in (one.shown.id, one.shown.key, one.shown.url) if name}
+        return {name: _whose(called[name]) for name in names if name in called}
+
+    @hookimpl
+    @recorded
+    def mark_ticket(self, integration: DeskIntegration, mark: MarkTicket) -> MarkedTicket:
+        """Note on a ticket of somebody's whose it is; nothing of what people see changes."""
+        ticket = self._visible(mark.ticket.id)
+        ticket.marker, ticket.incident_id = mark.marker, mark.incident.id
+        return MarkedTicket()
+
+    @hookimpl
+    @recorded
+    def list_marked(self, integration: DeskIntegration, cursor: str | None) -> MarkedTickets:
+        """Show the tickets with a mark, a few at a time, from the oldest on."""
+        start = int(cursor or 0)
+        some = list(self.tickets.values())[start : start + self.page]
+        marked = tuple(_whose(one) for one in some if one.marker and not one.hidden)
+        following = str(start + self.page) if start + self.page < len(self.tickets) else None
+        return MarkedTickets(tickets=marked, seen=len(some), cursor=following)
+
+    @hookimpl
+    @recorded
     def write_comment(self, integration: DeskIntegration, draft: CommentDraft) -> WrittenComment | NotCreated:
         """Write a comment with its marker, or look for one with it; only a public draft is seen by customers."""
         ticket = self._visible(draft.ticket.id)
@@ -324,6 +358,7 @@ class MemoryDesk(InMemory):
 
     def _create(self, change: CreateTicket) -> Receipt:
         ticket = self._opened(self._values(change.incident, ["title", "description", "priority"]), change.marker)
+        ticket.incident_id = change.incident.id
         return Receipt(ticket=ticket.made)  # what was sent and taken is known, although it may not be shown
 
     def _opened(self, values: dict[str, object], marker: str) -> MemoryTicket:
@@ -451,6 +486,10 @@ class MemoryDesk(InMemory):
 
     def _delivery_id(self) -> str:
         return f"{self.name}-{len(self.told) + 1}"
+
+
+def _whose(ticket: MemoryTicket) -> FoundTicket:
+    return FoundTicket(ticket=ticket.shown, marker=ticket.marker, incident_id=ticket.incident_id)
 
 
 def without(whole: TicketSnapshot, unshown: frozenset[FieldName]) -> TicketSnapshot:

@@ -16,6 +16,7 @@ from connector_core.words.names import Names, filled
 REASONS: Mapping[str, str | tuple[str, ...]] = {
     "new": "The ticket is being created in {desk}.",
     "looking": "Looking for a ticket in {desk} that may exist already.",
+    "linking": "{key} was linked; both sides are being compared.",
     "recreating": "A new ticket is being created in {desk}.",
     "retrying": "Retrying now.",
     NO_TICKET: (

@@ -41,6 +41,12 @@ SENTENCES: Mapping[TimelineKind, Template] = {
     TimelineKind.TICKET_CREATED: ("{ticket} created in {desk}.", "Ticket created in {desk}."),
     TimelineKind.TICKET_FOUND: ("{ticket} found in {desk}.", "Ticket found in {desk}."),
     TimelineKind.NO_TICKET: "No ticket found in {desk}, and none is created.",
+    TimelineKind.TICKET_LINKED: (
+        "{ticket} in {desk} linked by {by}.",
+        "{ticket} in {desk} linked.",
+        "Ticket in {desk} linked.",
+    ),
+    TimelineKind.TICKET_UNMARKED: "The ticket could not be marked as linked in {desk}.",
     TimelineKind.AGREED: "{field}: each side keeps its value.",
     TimelineKind.CONFLICT: ("{field} changed on both sides. Choose which value to keep.", "Both sides changed."),
     TimelineKind.TICKET_WRITTEN: "{field} synced to {desk}.",
@@ -93,6 +99,7 @@ NUANCES: Mapping[tuple[TimelineKind, str], Template] = {
     (TimelineKind.TICKET_CHANGED, Nuance.BEHIND_A_WRITE): "Changed in {desk} right after our update.",
     (TimelineKind.TICKET_MERGED, Nuance.FOLLOWED): "{former} was merged into {ticket} in {desk}, which is now linked.",
     (TimelineKind.TICKET_FOUND, Nuance.EARLIER_LIFE): "{ticket} was already in {desk} and is now linked.",
+    (TimelineKind.TICKET_LINKED, Nuance.BY_MARK): "{ticket} found again in {desk} by the connector's mark, and linked.",
     (TimelineKind.NO_TICKET, Nuance.INCIDENT_OVER): (
         "No ticket found in {desk}, and none is created: the incident is resolved."
     ),

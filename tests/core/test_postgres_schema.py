@@ -10,6 +10,7 @@ from connector_core.store import schema
 from connector_core.store.listing_schema import LISTING_TRIGGERS
 from connector_core.store.postgres_schema import (
     ADDED,
+    ADDED_FOR_MARKS,
     ADDED_FOR_TESTS,
     ADDED_LATER,
     INDEXES,
@@ -33,7 +34,7 @@ def test_what_sqlite_stores_postgresql_stores():
         named = database.conn.execute("SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
     whole = {name: set(_columns(text)) for name, text in (*TABLES.items(), *LATER.items())}
-    for name, text in (*ADDED.items(), *ADDED_LATER.items(), *ADDED_FOR_TESTS.items()):
+    for name, text in (*ADDED.items(), *ADDED_LATER.items(), *ADDED_FOR_TESTS.items(), *ADDED_FOR_MARKS.items()):
         whole[name].update(_columns(text))
     assert whole == columns
     assert {*INDEXES, *LATER_INDEXES} == {

@@ -29,6 +29,7 @@ from connector_core.contract.models.incidents import (
     Push,
     RefusedEvent,
 )
+from connector_core.contract.models.marks import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket
 from connector_core.contract.models.record import Identifier, Record, utc
 from connector_core.contract.models.tickets import (
     LONGEST_NAME,
@@ -93,6 +94,7 @@ __all__ = [
     "FindComment",
     "FindTicket",
     "Finding",
+    "FoundTicket",
     "Grant",
     "HookRegistration",
     "Identifier",
@@ -103,6 +105,9 @@ __all__ = [
     "IncidentStatus",
     "IncidentUpdate",
     "Location",
+    "MarkTicket",
+    "MarkedTicket",
+    "MarkedTickets",
     "NotCreated",
     "PersonName",
     "Poll",

@@ -28,6 +28,8 @@ class Subject(StrEnum):
     SESSION = "session"
     DELIVERY = "delivery"
     REPLAY = "replay"
+    ORGANIZATION = "organization"
+    INCIDENT = "incident"
 
 
 class Act(StrEnum):
@@ -54,6 +56,7 @@ class Act(StrEnum):
     TESTED = "tested"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
+    LINKED = "linked"
 
 
 @dataclass(frozen=True)

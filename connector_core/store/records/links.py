@@ -112,6 +112,8 @@ class Link:
     ticket_heard_at: datetime | None = None
     looks_since: datetime | None = None
     is_test: bool = False
+    #: Somebody linked the ticket by hand, and it has yet to get our mark.
+    mark_due: bool = False
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:
@@ -179,6 +181,8 @@ class Progress:
     #: What is to be told on the ticket by internal comments of our own; the lane is woken for it.
     notes: tuple[TicketComment, ...] = ()
     stays_without: bool = False
+    #: Our mark is on the ticket, or cannot be put there.
+    marked: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 
     @property

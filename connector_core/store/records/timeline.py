@@ -33,6 +33,8 @@ class TimelineKind(StrEnum):
     TICKET_CREATED = "ticket_created"
     TICKET_FOUND = "ticket_found"
     NO_TICKET = "no_ticket"
+    TICKET_LINKED = "ticket_linked"
+    TICKET_UNMARKED = "ticket_unmarked"
 
     # What was decided and written
     AGREED = "agreed"
@@ -80,6 +82,7 @@ class Nuance(StrEnum):
     NOT_TOLD = "not_told"  # no comment tells people of what cannot be shown
     NO_COMMENTS = "no_comments"
     FOLLOWED = "followed"
+    BY_MARK = "by_mark"
 
 
 @dataclass(frozen=True)

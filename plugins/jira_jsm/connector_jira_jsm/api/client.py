@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from connector_core import AnyIntegration, AuthError, Grant, RemoteError, RetryLater
@@ -252,13 +253,31 @@ class JiraClient:
         if most is None and any(warnings):
             raise SearchIncomplete("Jira's search left something out.", detail=warned(warnings))
 
-    def bulk_fetch(self, ticket_ids: Iterable[str]) -> Iterator[Json]:
-        """Read many issues; those that are gone or hidden are simply absent."""
-        found = self.rest.by_chunks(BULKFETCH_LIMIT, ticket_ids, BULKFETCH_LIMITS, self._bulk, too_many=RemoteError)
+    def search_page(self, jql: str, token: str | None) -> tuple[list[Json], str | None]:
+        """Return one page of a search with our notes, and the token of the next one; it is good for seven days."""
+        body: dict[str, Any] = {
+            "jql": jql,
+            "fields": list(ISSUE_FIELDS),
+            "properties": [LINK_PROPERTY],
+            "maxResults": PAGE,
+        }
+        if token is not None:
+            body["nextPageToken"] = token
+        page = as_object(self.rest.post(f"{ISSUES}/search/jql", body, may_repeat=True))
+        following = page.get("nextPageToken")
+        is_last = page.get("isLast") is True or not isinstance(following, str)
+        return [self._named(issue) for issue in listed(page, "issues")], None if is_last else following
+
+    def bulk_fetch(self, ticket_ids: Iterable[str], *, with_note: bool = False) -> Iterator[Json]:
+        """Read many issues, with our notes on them or not; those that are gone or hidden are simply absent."""
+        read = partial(self._bulk, with_note=with_note)
+        found = self.rest.by_chunks(BULKFETCH_LIMIT, ticket_ids, BULKFETCH_LIMITS, read, too_many=RemoteError)
         return map(self._named, found)
 
-    def _bulk(self, ids: Sequence[str]) -> list[Json]:
-        body = {"issueIdsOrKeys": list(ids), "fields": list(ISSUE_FIELDS)}
+    def _bulk(self, ids: Sequence[str], *, with_note: bool) -> list[Json]:
+        body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "fields": list(ISSUE_FIELDS)}
+        if with_note:
+            body["properties"] = [LINK_PROPERTY]
         answer = as_object(self.rest.post(f"{ISSUES}/issue/bulkfetch", body, may_repeat=True))
         if answer.get("issueErrors"):
             # These are errors that pass; an absent issue would be taken for a deleted one.

@@ -14,6 +14,7 @@ from connector_core import (
     CreateTicket,
     FindTicket,
     IncidentChange,
+    MarkTicket,
     NotCreated,
     Receipt,
     Remedy,
@@ -313,7 +314,7 @@ def _read_back(integration: JiraIntegration, client: JiraClient, answer: Json) -
     return ticket
 
 
-def note_of(integration: JiraIntegration, change: IncidentChange) -> Json:
+def note_of(integration: JiraIntegration, change: IncidentChange | MarkTicket) -> Json:
     """Return what we note on a ticket, where people do not see it.
 
     An address that is too long is left out: a part of one leads nowhere.

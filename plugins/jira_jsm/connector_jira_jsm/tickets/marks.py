@@ -1,0 +1,109 @@
+"""Tickets that are there already: found by key, ID or address, marked, and listed by the mark on them.
+
+A property cannot be searched for, so the list goes through the requests of the project, oldest first: the mark is in
+our property, or in the description that a ticket of ours was made with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from connector_core import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket, utf16_length
+from connector_core.kit.creating import left_undone
+from connector_core.kit.values import Json
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.forms import priorities, project_key
+from connector_jira_jsm.settings import JiraIntegration
+from connector_jira_jsm.text import titles
+from connector_jira_jsm.tickets.creating import LONGEST_ADDRESS, note_of
+from connector_jira_jsm.tickets.searching import note
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[1-9][0-9]{0,17}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+#: Where addresses of issues and of requests in the portal have the key.
+_IN_ADDRESS = re.compile(rf"/(?:browse|issues|portal/\d+|queues/custom/\d+)/({_KEY.pattern})/?(?:[?#].*)?\Z")
+#: In wiki markup a hyphen may stand behind a backslash.
+_MARKER = re.compile(r"\bcnx\\?-([0-9a-f]{20})(?:\\?-(\d{1,6})\b)?")
+
+
+@implements(hookspecs.find_tickets)
+def find(integration: JiraIntegration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
+    """Find tickets by what people call them."""
+    client = JiraClient(integration)
+    site_url = client.site_url()
+    called = {name: wanted for name in names if (wanted := _wanted(name, site_url))}
+    found: dict[str, FoundTicket] = {}
+    for issue, shown in _shown(integration, client, client.bulk_fetch(sorted(set(called.values())), with_note=True)):
+        known_as = {str(issue.get("id") or ""), str(issue.get("key") or "").upper()}
+        found |= {name: shown for name, wanted in called.items() if wanted in known_as}
+    return found
+
+
+@implements(hookspecs.mark_ticket)
+def mark(integration: JiraIntegration, wanted: MarkTicket) -> MarkedTicket:
+    """Leave our property on a ticket, and a link to the incident; without the property it does not count as marked."""
+    client = JiraClient(integration)
+    client.set_property(wanted.ticket.id, note_of(integration, wanted))
+    address = wanted.incident.url or ""
+    if not address or utf16_length(address) > LONGEST_ADDRESS:
+        return MarkedTicket()
+    title = titles.fit(wanted.incident.title)
+    link = partial(client.set_remote_link, wanted.ticket.id, f"connector={wanted.marker}", address, title)
+    return MarkedTicket(note=" ".join(left_undone({"The link to the incident could not be added": link})))
+
+
+@implements(hookspecs.list_marked)
+def listed(integration: JiraIntegration, cursor: str | None) -> MarkedTickets:
+    """List the marked tickets of the project, a page of the search at a time."""
+    client = JiraClient(integration)
+    project = project_key(integration, client, integration.settings)
+    issues, following = client.search_page(f'project = "{project}" ORDER BY created ASC', cursor)
+    marked = [shown for _, shown in _shown(integration, client, issues) if shown.marker]
+    return MarkedTickets(tickets=tuple(marked), seen=len(issues), cursor=following)
+
+
+def _wanted(name: str, site_url: str | None) -> str | None:
+    """Return the key or ID in a name; None where it is of no ticket of this site."""
+    if name.startswith(("http://", "https://")):
+        if site_url is None or not name.startswith(f"{site_url.rstrip('/')}/"):
+            return None
+        found = _IN_ADDRESS.search(name)
+        return found[1].upper() if found else None
+    if _KEY.fullmatch(name):
+        return name.upper()
+    return name if _NUMBER.fullmatch(name) else None
+
+
+def _shown(
+    integration: JiraIntegration, client: JiraClient, issues: Iterable[Json]
+) -> Iterator[tuple[Json, FoundTicket]]:
+    """Yield issues as tickets, with the mark that they carry."""
+    offered, site_url = priorities(integration, client), client.site_url()
+    for issue in issues:
+        left = note(issue)
+        ticket = mapping.snapshot(issue, offered, site_url)
+        incident_id = left.get("incident_id")
+        yield (
+            issue,
+            FoundTicket(
+                ticket=ticket,
+                marker=_marker(left, issue),
+                incident_id=incident_id if isinstance(incident_id, str) else "",
+            ),
+        )
+
+
+def _marker(left: Json, issue: Json) -> str:
+    """Return the mark of our property, else that of the description."""
+    marker = left.get("marker")
+    if isinstance(marker, str) and _MARKER.fullmatch(marker):
+        return marker
+    fields = issue.get("fields")
+    text = fields.get("description") if isinstance(fields, dict) else None
+    found = _MARKER.search(text) if isinstance(text, str) else None
+    if found is None:
+        return ""
+    return f"cnx-{found[1]}-{found[2]}" if found[2] else f"cnx-{found[1]}"
