@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connector_core.store.figures_schema import TELL_FIGURES
 from connector_core.store.listing_schema import LIST_LINKS, LISTED_VIEW, LISTING_TRIGGERS
+from connector_core.store.records.figures import FIRST_BUCKET, LAST_BUCKET, PER_DOUBLING
 from connector_core.store.statements import Connection
 
 _OF_INTEGRATION = "integration_id TEXT NOT NULL REFERENCES integration (id) ON DELETE CASCADE"
@@ -287,6 +289,14 @@ LATER = {
       integration_id TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, is_settled BIGINT NOT NULL,
       is_open BIGINT NOT NULL, priority BIGINT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
       place TEXT NOT NULL""",
+    "figure": f"""
+      {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, incidents BIGINT NOT NULL DEFAULT 0,
+      requests BIGINT NOT NULL DEFAULT 0, to_ticket BIGINT NOT NULL DEFAULT 0, to_incident BIGINT NOT NULL DEFAULT 0,
+      delayed BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0, waiting BIGINT NOT NULL DEFAULT 0,
+      oldest_s BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (integration_id, span, start)""",
+    "figure_time": f"""
+      {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, bucket BIGINT NOT NULL, requests BIGINT NOT NULL,
+      PRIMARY KEY (integration_id, span, start, bucket)""",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -296,6 +306,8 @@ LATER_INDEXES = {
     "audit_entry_by_time": "audit_entry (at)",
     "timeline_at": "timeline (at, id)",
     "link_listed_in_order": "link_listed (is_settled, link_id DESC)",
+    "figure_of_span": "figure (span, start)",
+    "figure_time_of_span": "figure_time (span, start)",
 }
 
 
@@ -372,6 +384,24 @@ def _lists(run: Callable[[str], Any]) -> None:
     _make_triggers(run, LISTING_TRIGGERS)
 
 
+#: `records/figures.py::bucket_of`, of the time between the making of a link and that of its request.
+_BUCKET = (
+    "LEAST(GREATEST(CAST(FLOOR(LN(GREATEST(EXTRACT(EPOCH FROM CAST(created.at AS TIMESTAMPTZ)"
+    f" - CAST(link.created_at AS TIMESTAMPTZ)), 0.000001)) / LN(2.0) * {PER_DOUBLING}) AS BIGINT), {FIRST_BUCKET}),"
+    f" {LAST_BUCKET})"
+)
+
+
+def _figures(run: Callable[[str], Any]) -> None:
+    """Count what happens by hour and by day, and how long requests take; what happened before is told from the rest."""
+    for name in ("figure", "figure_time"):
+        run(f"CREATE TABLE {name} ({_by_bytes(LATER[name])})")
+        run(f"CREATE INDEX {name}_of_span ON {LATER_INDEXES[f'{name}_of_span']}")
+        run(f"ALTER TABLE {name} SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02)")
+    for statement in TELL_FIGURES:
+        run(statement.format(bucket=_BUCKET))
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -391,6 +421,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m027_notifiers": _notifiers,
     "m028_audit_log": _audit_log,
     "m029_lists": _lists,
+    "m030_figures": _figures,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}

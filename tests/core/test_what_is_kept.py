@@ -395,7 +395,9 @@ class Year:
         tell(self.store, self.clock, f"inc-{number}", EventType.RESOLVED)
         closed = link.incident.model_copy(update={"status": IncidentStatus.CLOSED})
         ticket = TicketSnapshot(id=f"t{number}", key=f"SUP-{number}", title="Offline", done=True)
-        progress = Progress(ticket=ticket, base=as_they_are(closed, ticket), status=LinkStatus(LinkState.IN_SYNC))
+        created = TimelineEntry(TimelineKind.TICKET_CREATED, "ticket", self.clock.now())
+        base, status = as_they_are(closed, ticket), LinkStatus(LinkState.IN_SYNC)
+        progress = Progress(ticket=ticket, base=base, status=status, entries=(created,))
         self.store.links.record(claim, progress, self.clock.now())
         self.store.lanes.release(claim, Rest(), self.clock.now())
 

@@ -20,6 +20,7 @@ from connector_core.store.records.console import (
     SetupLink,
     Stats,
 )
+from connector_core.store.records.figures import Figures, Span, Waiting, as_one
 from connector_core.store.records.inbox import (
     IGNORED,
     MISSED,
@@ -128,6 +129,7 @@ __all__ = [
     "Duty",
     "DutyRow",
     "EventOutcome",
+    "Figures",
     "Happened",
     "HeldDuty",
     "Holders",
@@ -164,6 +166,7 @@ __all__ = [
     "SetupLink",
     "SourceRecord",
     "SourceState",
+    "Span",
     "Stats",
     "StoredComment",
     "StoredEntry",
@@ -175,6 +178,8 @@ __all__ = [
     "Unreadable",
     "Unsent",
     "Via",
+    "Waiting",
+    "as_one",
     "different_files",
     "living",
     "platform_name",
