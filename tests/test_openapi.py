@@ -38,6 +38,7 @@ PAGES = {
     "login",
     "logout",
     "notifications",
+    "overview",
     "routing",
     "sources",
     "static",

@@ -58,7 +58,7 @@ def _database(value: str) -> str:
 #: First parts of the paths that this server has itself.
 OWN_PATHS = frozenset(
     {"activity", "audit", "external", "hand-over", "healthz", "integrations", "links", "login", "logout", "metrics"}
-    | {"notifications", "oauth", "readyz", "routing", "sources", "static", "unfinished", "v1"}
+    | {"notifications", "oauth", "overview", "readyz", "routing", "sources", "static", "unfinished", "v1"}
 )
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 

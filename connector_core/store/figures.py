@@ -149,9 +149,7 @@ def forget_times(db: Connection, now: datetime, most: int) -> int:
 
 
 def _forget(db: Connection, now: datetime, most: int, *, table: str, key: str) -> int:
-    statement = (
-        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE span = ? AND start < ? LIMIT ?)"  # noqa: S608 - ours
-    )
+    statement = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE span = ? AND start < ? LIMIT ?)"  # noqa: S608 - ours
     gone = 0
     for span, kept_for, letters in ((Span.HOUR, HOURS_FOR, 13), (Span.DAY, DAYS_FOR, 10)):
         before = (write_time(now - kept_for) or "")[:letters]

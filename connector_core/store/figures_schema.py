@@ -9,7 +9,7 @@ _KINDS = {name: ", ".join(f"'{kind.value}'" for kind in sorted(kinds)) for name,
 _SUMS = ", ".join(f"SUM(CASE WHEN timeline.kind IN ({_KINDS[name]}) THEN 1 ELSE 0 END)" for name in _COUNTS)
 _CREATED = (
     "SELECT link_id, MIN(at) AS at FROM timeline WHERE kind IN ('ticket_created', 'ticket_found')"
-    " AND detail NOT LIKE '%\"why\":\"earlier_life\"%' GROUP BY link_id"
+    ' AND detail NOT LIKE \'%"why":"earlier_life"%\' GROUP BY link_id'
 )
 #: From the hours follow the days, and all that ever was.
 _LONGER = (("day", 10), ("ever", 0))

@@ -10,7 +10,7 @@ from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.rows import must_read_time, read_time
 from connector_core.store.statements import Connection
 
 COUNTED = (
@@ -60,15 +60,6 @@ def last_activity(db: Connection) -> dict[str, datetime]:
     """Return when something last happened, by integration."""
     rows = db.execute("SELECT integration_id, MAX(last_at) FROM activity GROUP BY integration_id")
     return {row[0]: must_read_time(row[1]) for row in rows}
-
-
-def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, int]:
-    """Return how much happened in each hour since a time; an hour is named like 2026-11-23T10."""
-    rows = db.execute(
-        "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
-        (integration_id, (write_time(since) or "")[:13]),
-    )
-    return {row["hour"]: row["entries"] for row in rows}
 
 
 def first(db: Connection, integration_id: str, states: Collection[str]) -> int | None:
@@ -132,7 +123,6 @@ class Overview(Noun):
     backlogs = reads(backlogs)
     backlog = reads(backlog)
     last_activity = reads(last_activity)
-    activity = reads(activity)
     first = reads(first)
     count = reads(count)
     open_links = reads(open_links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -39,10 +40,14 @@ def test_bars_stand_side_by_side_in_their_slots():
     assert [top for _, top, _ in first] == [TOP, pytest.approx((TOP + BOTTOM) / 2)]
     assert [top for _, top, _ in second] == [pytest.approx((TOP + BOTTOM) / 2), TOP]
     assert first[0][0] + first[0][2] == pytest.approx(second[0][0], abs=0.2)
-    assert LEFT < first[0][0]
+    assert first[0][0] > LEFT
     assert second[1][0] + second[1][2] < RIGHT
     assert [(tick.at, tick.label) for tick in chart.up] == [
-        (BOTTOM, "0"), (112.0, "1"), (78.0, "2"), (44.0, "3"), (TOP, "4")
+        (BOTTOM, "0"),
+        (112.0, "1"),
+        (78.0, "2"),
+        (44.0, "3"),
+        (TOP, "4"),
     ]
     assert [tick.label for tick in chart.across] == ["10:00", "12:00"]
     assert chart.columns[0].title == "10:00 to 11:00: In 4, Made 2"
@@ -75,7 +80,7 @@ def test_lines_stay_in_their_place(values):
     points = re.findall(r"[ML](-?[\d.]+) (-?[\d.]+)", line)
     assert all(LEFT <= float(x) <= RIGHT and TOP <= float(y) <= BOTTOM for x, y in points)
     assert dots.count("M") == sum(value is not None for value in values)
-    assert line.count("M") == sum(a is not None and b is not None for a, b in zip(values, values[1:], strict=False))
+    assert line.count("M") == sum(a is not None and b is not None for a, b in itertools.pairwise(values))
     assert all(TOP <= tick.at <= BOTTOM + 0.1 for tick in chart.up)
     assert len(chart.up) > 1
 

@@ -20,7 +20,7 @@ from connector_core.store.records.console import (
     SetupLink,
     Stats,
 )
-from connector_core.store.records.figures import Figures, Span, Waiting, as_one
+from connector_core.store.records.figures import DELAYED, FAILED, Figures, Span, Waiting, as_one
 from connector_core.store.records.inbox import (
     IGNORED,
     MISSED,
@@ -89,8 +89,10 @@ from connector_core.store.records.timeline import Nuance, StoredEntry, TimelineE
 
 __all__ = [
     "DAMAGE_FIX",
+    "DELAYED",
     "DIFFERS",
     "DISCARDED",
+    "FAILED",
     "GONE_FIX",
     "GONE_REASON",
     "IGNORED",

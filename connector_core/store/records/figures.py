@@ -21,16 +21,20 @@ PER_DOUBLING = 4
 FIRST_BUCKET, LAST_BUCKET = -2 * PER_DOUBLING, 20 * PER_DOUBLING
 
 _K = TimelineKind
+#: It goes on by itself, or once somebody has authorized again.
+DELAYED = frozenset({_K.LINK_WAITING, _K.LINK_PAUSED})
+#: Somebody is needed.
+FAILED = frozenset(
+    {_K.CONFLICT, _K.LINK_BLOCKED, _K.LINK_GONE}
+    | {_K.TICKET_DELETED, _K.TICKET_ARCHIVED, _K.TICKET_HIDDEN, _K.TICKET_MERGED, _K.TICKET_GONE}
+)
 #: What of a timeline is counted, and as what. That a ticket is there which a daemon of before made is not a request.
 COUNTED: Mapping[str, frozenset[TimelineKind]] = {
     "requests": frozenset({_K.TICKET_CREATED, _K.TICKET_FOUND}),
     "to_ticket": frozenset({_K.TICKET_WRITTEN, _K.COMMENT_TO_TICKET}),
     "to_incident": frozenset({_K.INCIDENT_WRITTEN, _K.COMMENT_TO_INCIDENT}),
-    "delayed": frozenset({_K.LINK_WAITING, _K.LINK_PAUSED}),
-    "failed": frozenset(
-        {_K.CONFLICT, _K.LINK_BLOCKED, _K.LINK_GONE}
-        | {_K.TICKET_DELETED, _K.TICKET_ARCHIVED, _K.TICKET_HIDDEN, _K.TICKET_MERGED, _K.TICKET_GONE}
-    ),
+    "delayed": DELAYED,
+    "failed": FAILED,
 }
 
 
@@ -54,7 +58,7 @@ class Figures:
     to_ticket: int = 0
     #: Changes and comments that were written to incidents.
     to_incident: int = 0
-    #: How often something had to wait for another try.
+    #: How often something could not be written at once.
     delayed: int = 0
     #: How often something needed somebody.
     failed: int = 0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log, log10
 
-WIDTH, HEIGHT = 400, 168
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 396.0, 10.0, 146.0
+#: As `charts.html` has them, in a drawing of 400 by 168.
+LEFT, RIGHT, TOP, BOTTOM = 48.0, 396.0, 10.0, 146.0
 _MOST_STEPS = 4
 _GAP = 0.25  # of the width of a slot, between the bars of two
 _DOT = 2.2
