@@ -50,11 +50,12 @@ WAITING = (
     " GROUP BY integration_id"
 )
 SUMS = ", ".join([*(f"SUM({name})" for name in COUNTS), "SUM(waiting)", "MAX(oldest_s)"])
-OF_SPAN = f"SELECT start, {SUMS} FROM figure WHERE span = ? AND start >= ?{{whose}} GROUP BY start"  # noqa: S608 - ours
-TIMES_OF_SPAN = (
-    "SELECT start, bucket, SUM(requests) FROM figure_time WHERE span = ? AND start >= ?{whose} GROUP BY start, bucket"
-)
-_EVER = f"SELECT integration_id, {', '.join(COUNTS)} FROM figure WHERE span = 'ever'"  # noqa: S608 - ours
+OF_SPAN = f"SELECT start, {SUMS} FROM figure WHERE {{whose}} GROUP BY start"  # noqa: S608 - ours
+TIMES_OF_SPAN = "SELECT start, bucket, SUM(requests) FROM figure_time WHERE {whose} GROUP BY start, bucket"
+#: All rows lie in the order of time; those of one integration have an index, which a plus sign leads SQLite to.
+OF_ALL = "span = ? AND start >= ?"
+OF_ONE = "+span = ? AND start >= ? AND integration_id = ?"
+_EVER = f"SELECT integration_id, {', '.join(COUNTS)} FROM figure WHERE span = '{Span.EVER}'"  # noqa: S608 - ours
 
 
 def count_incident(db: Connection, link_id: int, at: datetime) -> None:
@@ -113,9 +114,10 @@ def read(
 
     They are by the start of what they are of, such as 2026-11-28T10 or 2026-11-28; where nothing happened is nothing.
     """
-    whose, values = "", (span, (write_time(since) or "")[: 13 if span is Span.HOUR else 10])
+    whose = OF_ALL if integration_id is None else OF_ONE
+    values: tuple[object, ...] = (span, (write_time(since) or "")[: 13 if span is Span.HOUR else 10])
     if integration_id is not None:
-        whose, values = f"{whose} AND integration_id = ?", (*values, integration_id)
+        values = (*values, integration_id)
     if organizations is not None:
         marks = ", ".join("?" * len(organizations)) or "NULL"
         whose += f" AND integration_id IN (SELECT id FROM integration WHERE organization IN ({marks}))"  # noqa: S608 - marks
@@ -140,12 +142,12 @@ def ever(db: Connection) -> dict[str, Figures]:
 
 def forget(db: Connection, now: datetime, most: int) -> int:
     """Delete some rows of hours and days that lie far back; return how many."""
-    return _forget(db, now, most, table="figure", key="integration_id, span, start")
+    return _forget(db, now, most, table="figure", key="span, start, integration_id")
 
 
 def forget_times(db: Connection, now: datetime, most: int) -> int:
     """Delete some of how long requests took far back; return how many."""
-    return _forget(db, now, most, table="figure_time", key="integration_id, span, start, bucket")
+    return _forget(db, now, most, table="figure_time", key="span, start, bucket, integration_id")
 
 
 def _forget(db: Connection, now: datetime, most: int, *, table: str, key: str) -> int:

@@ -293,10 +293,10 @@ LATER = {
       {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, incidents BIGINT NOT NULL DEFAULT 0,
       requests BIGINT NOT NULL DEFAULT 0, to_ticket BIGINT NOT NULL DEFAULT 0, to_incident BIGINT NOT NULL DEFAULT 0,
       delayed BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0, waiting BIGINT NOT NULL DEFAULT 0,
-      oldest_s BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (integration_id, span, start)""",
+      oldest_s BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (span, start, integration_id)""",
     "figure_time": f"""
       {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, bucket BIGINT NOT NULL, requests BIGINT NOT NULL,
-      PRIMARY KEY (integration_id, span, start, bucket)""",
+      PRIMARY KEY (span, start, bucket, integration_id)""",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -306,8 +306,8 @@ LATER_INDEXES = {
     "audit_entry_by_time": "audit_entry (at)",
     "timeline_at": "timeline (at, id)",
     "link_listed_in_order": "link_listed (is_settled, link_id DESC)",
-    "figure_of_span": "figure (span, start)",
-    "figure_time_of_span": "figure_time (span, start)",
+    "figure_of_integration": "figure (integration_id, start)",
+    "figure_time_of_integration": "figure_time (integration_id, start)",
 }
 
 
@@ -396,7 +396,7 @@ def _figures(run: Callable[[str], Any]) -> None:
     """Count what happens by hour and by day, and how long requests take; what happened before is told from the rest."""
     for name in ("figure", "figure_time"):
         run(f"CREATE TABLE {name} ({_by_bytes(LATER[name])})")
-        run(f"CREATE INDEX {name}_of_span ON {LATER_INDEXES[f'{name}_of_span']}")
+        run(f"CREATE INDEX {name}_of_integration ON {LATER_INDEXES[f'{name}_of_integration']}")
         run(f"ALTER TABLE {name} SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02)")
     for statement in TELL_FIGURES:
         run(statement.format(bucket=_BUCKET))

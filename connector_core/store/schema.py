@@ -694,6 +694,7 @@ _LISTED = (
     *(f"CREATE TRIGGER {name} {when} BEGIN {what} END" for name, (when, what) in LISTING_TRIGGERS.items()),
 )
 
+#: Rows lie in the order of time, in which the figures of all are added up; one integration's are found by an index.
 _FIGURES = (
     """
     CREATE TABLE figure (
@@ -701,17 +702,17 @@ _FIGURES = (
       requests INTEGER NOT NULL DEFAULT 0, to_ticket INTEGER NOT NULL DEFAULT 0,
       to_incident INTEGER NOT NULL DEFAULT 0, delayed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
       waiting INTEGER NOT NULL DEFAULT 0, oldest_s INTEGER NOT NULL DEFAULT 0,
-      PRIMARY KEY (integration_id, span, start),
+      PRIMARY KEY (span, start, integration_id),
       FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX figure_of_span ON figure (span, start)",
+    "CREATE INDEX figure_of_integration ON figure (integration_id, start)",
     """
     CREATE TABLE figure_time (
       integration_id TEXT NOT NULL, span TEXT NOT NULL, start TEXT NOT NULL, bucket INTEGER NOT NULL,
-      requests INTEGER NOT NULL, PRIMARY KEY (integration_id, span, start, bucket),
+      requests INTEGER NOT NULL, PRIMARY KEY (span, start, bucket, integration_id),
       FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX figure_time_of_span ON figure_time (span, start)",
+    "CREATE INDEX figure_time_of_integration ON figure_time (integration_id, start)",
 )

@@ -9,7 +9,7 @@ import pytest
 
 from connector_core.store import TimelineEntry, TimelineKind
 from tests.support.rows import sql
-from tests.support.served import GUEST, VIEWER, Served, Visitor
+from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
 MOST_BYTES = 100_000
 PERIODS = ("24h", "7d", "30d")
@@ -64,14 +64,17 @@ def test_the_same_numbers_stand_in_chart_and_table(served, admin):
     assert 'href="/overview?period=7d&amp;integration=globex-desk"' in one
 
 
-def test_a_period_ends_where_it_says(served, admin):
+def test_a_period_ends_where_it_says(served):
     """What lies further back is in the longer ones only."""
     append(served, 1, "ticket_created")
-    served.clock.forward(timedelta(days=2).total_seconds())
+    counted = []
+    for days in (2, 10):
+        served.clock.forward(timedelta(days=days).total_seconds())
+        ada = Visitor(served.url)
+        ada.log_in("ada", ADMIN)  # the login of before has ended by then
+        counted.append([totals(ada.get(f"/overview?period={period}").text)[1] for period in PERIODS])
 
-    assert [totals(admin.get(f"/overview?period={period}").text)[1] for period in PERIODS] == ["0", "1", "1"]
-    served.clock.forward(timedelta(days=10).total_seconds())
-    assert [totals(admin.get(f"/overview?period={period}").text)[1] for period in PERIODS] == ["0", "0", "1"]
+    assert counted == [["0", "1", "1"], ["0", "0", "1"]]
 
 
 def test_nonsense_in_the_address_is_no_error(admin):
@@ -147,8 +150,6 @@ def test_first_steps_are_ticked_as_they_come_true(served, admin):
     assert before["Enable"] is True
     assert {title for title in after if after[title] != before[title]} == {"First request created"}
     assert 'class="checklist"' not in admin.get("/").text
-    served.clock.forward(timedelta(days=900).total_seconds())
-    assert 'class="checklist"' not in admin.get("/").text
 
 
 def test_first_steps_end_with_the_request_where_nothing_can_come_back(served, admin):
@@ -156,7 +157,7 @@ def test_first_steps_end_with_the_request_where_nothing_can_come_back(served, ad
     served.app.store.integrations.remove("globex-desk")
     append(served, 1, "ticket_created")
     rules = {f"{name}.direction": "to_ticket" for name in ("title", "description", "priority", "status")}
-    winners = {f"{name}.conflict": "latest_wins" for name in ("title", "description", "priority", "status")}
+    winners = {f"{name}.on_conflict": "latest_wins" for name in ("title", "description", "priority", "status")}
     assert admin.post("/integrations/acme-desk/rules", **rules, **winners).status_code == 303
 
     assert 'class="checklist"' not in admin.get("/").text
@@ -180,7 +181,7 @@ def test_an_empty_console_says_where_to_begin(tmp_path):
     served = Served(tmp_path)
     try:
         ada = Visitor(served.url)
-        ada.log_in("ada", "admin's password")
+        ada.log_in("ada", ADMIN)
         page = ada.get("/").text
     finally:
         served.stop()

@@ -144,10 +144,12 @@ def test_links_are_listed_from_narrow_rows_in_their_order(plan):
 
 @pytest.mark.parametrize(("statement", "table"), [(figures.OF_SPAN, "figure"), (figures.TIMES_OF_SPAN, "figure_time")])
 def test_figures_are_read_from_where_they_begin(plan, statement, table):
-    """Of all by their time, of one integration by its own rows; those of before are not looked at."""
-    assert f"SEARCH {table} USING INDEX {table}_of_span (span=? AND start>?)" in plan(statement.format(whose=""))
-    own = plan(statement.format(whose=" AND integration_id = ?"))
-    assert f"SEARCH {table} USING PRIMARY KEY (integration_id=? AND span=? AND start>?)" in own
+    """Of all in the order of time, so that nothing is sorted, of one integration by its own rows."""
+    every = plan(statement.format(whose=figures.OF_ALL))
+    assert f"SEARCH {table} USING PRIMARY KEY (span=? AND start>?)" in every
+    assert "TEMP B-TREE" not in every
+    own = plan(statement.format(whose=figures.OF_ONE))
+    assert f"SEARCH {table} USING INDEX {table}_of_integration (integration_id=? AND start>?)" in own
 
 
 def test_what_waits_is_counted_from_the_indexes_of_what_waits(plan):

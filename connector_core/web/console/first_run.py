@@ -102,7 +102,7 @@ def _progress(seen: Seen, ever: Mapping[str, Figures]) -> tuple[int, int, bool]:
 def _steps(visit: Visit, organization: str, seen: Usable | None, ever: Mapping[str, Figures]) -> Iterator[Step]:
     yield _source(visit, organization, seen)
     if seen is None:
-        yield Step("Create an integration", is_done=False, address="/integrations/new")
+        yield Step("Set up an integration", is_done=False, address="/integrations/new")
         return
     marks = [mark for mark in way(visit, seen.entry).marks if mark.key.partition(".")[0] != SOURCE]
     webhooks = {step.key for step in visit.app.setup.looked_at(seen.entry) if has_webhook(step)}

@@ -145,7 +145,7 @@ def sides(visit: Visit, seen: Seen | None) -> tuple[str, str]:
     if seen is None:
         return "To tickets", "To incidents"
     names: Names = visit.app.registry.names(seen.id, seen.record.organization)
-    return f"To {names.label('ticket')}", f"To {names.label('incident')}"
+    return f"To {names.desk}", f"To {names.source}"
 
 
 def cards(found: Past, to: tuple[str, str]) -> Sequence[Card]:
