@@ -103,6 +103,8 @@ def _steps(visit: Visit, organization: str, seen: Usable | None, ever: Mapping[s
     yield _source(visit, organization, seen)
     if seen is None:
         yield Step("Set up an integration", is_done=False, address="/integrations/new")
+        for title in ("First incident seen", "First request created", "First change from the helpdesk seen"):
+            yield Step(title, is_done=False)
         return
     marks = [mark for mark in way(visit, seen.entry).marks if mark.key.partition(".")[0] != SOURCE]
     webhooks = {step.key for step in visit.app.setup.looked_at(seen.entry) if has_webhook(step)}

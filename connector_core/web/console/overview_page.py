@@ -233,5 +233,5 @@ def _label(start: datetime, period: Period) -> str:
     if period.size == HOUR:
         return f"{start:%H:%M}" if start.hour % 6 == 0 else ""
     if period.size < DAY:
-        return f"{start:%a} {start.day}" if start.hour == 0 else ""
+        return f"{start:%a}" if start.hour == 0 else ""
     return f"{start:%b} {start.day}" if start.toordinal() % _DAYS_OF_LABEL == 0 else ""
