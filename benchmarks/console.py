@@ -27,6 +27,7 @@ from connector_core.web.server import build_web
 MANY = 100_000
 ENTRIES_EACH = 9  # beside the first, of each link: a million in all
 AT_ONCE = 2_000
+OTHERS, DAYS = 100, 30  # integrations beside the one, each busy in every hour of so many days
 TIMES = 15
 PAGES = {
     "/": "/",
@@ -38,6 +39,10 @@ PAGES = {
     "/activity": "/activity",
     "/activity?person=…": "/activity?kind=people&person=nobody",
     "/unfinished": "/unfinished",
+    "/overview": "/overview",
+    "/overview?period=7d": "/overview?period=7d",
+    "/overview?period=30d": "/overview?period=30d",
+    "/overview?integration=…": f"/overview?period=30d&integration={INTEGRATION}",
     "/integrations/…": f"/integrations/{INTEGRATION}",
     "/links/…": "",  # the first link that the list shows
 }
@@ -48,8 +53,9 @@ LISTS = {"/links": True, "/links?q=sensor+silent": True, "/links?q=nowhere": Fal
 DEMO = Figure(f"slowest of {len(PAGES)} pages, the demo's database, median", "ms", 50)
 WEIGHT = Figure("heaviest page with all that it loads", "KB", 100)
 SEARCH = Figure(f"slower of two searches, {MANY:,} links, median", "ms", 150)
+OVERVIEW = Figure(f"slowest overview, {MANY:,} links, {OTHERS} busy integrations, median", "ms", 150)
 LARGE = Figure(f"slowest of the other pages, {MANY:,} links, median", "ms", 150)
-FIGURES = (DEMO, WEIGHT, SEARCH, LARGE)
+FIGURES = (DEMO, WEIGHT, SEARCH, OVERVIEW, LARGE)
 
 
 def measure() -> Iterator[Reading]:
@@ -70,6 +76,7 @@ def measure() -> Iterator[Reading]:
             _fill(app)
             pages = _pages(stage, server.url)
             yield SEARCH, max(took_s for name, (took_s, _) in pages.items() if "?q=" in name) * 1000
+            yield OVERVIEW, max(took_s for name, (took_s, _) in pages.items() if "/overview" in name) * 1000
             yield LARGE, max(took_s for name, (took_s, _) in pages.items() if "?q=" not in name) * 1000
         finally:
             server.stop()
@@ -129,9 +136,24 @@ def _fill(app: App) -> None:
         ' \'The ticket was updated.\', \'{"field":"title","by":"ada"}\' FROM timeline WHERE kind = \'incident_opened\'',
         [((now + timedelta(seconds=second)).isoformat(timespec="microseconds"),) for second in range(ENTRIES_EACH)],
     )
+    _fill_figures(database, now)
     database.commit()
     database.close()
     require(updated.rowcount == MANY, f"{updated.rowcount} links were made, not {MANY}")
+
+
+def _fill_figures(database: sqlite3.Connection, now: datetime) -> None:
+    """Store figures of many integrations, each with something in every hour and in eight buckets of time."""
+    spans = (("hour", timedelta(hours=1), DAYS * 24, 13), ("day", timedelta(days=1), DAYS, 10))
+    rows = [
+        (f"{INTEGRATION}-{other}", span, (now - back * size).isoformat()[:letters])
+        for other in range(OTHERS)
+        for span, size, slots, letters in spans
+        for back in range(slots)
+    ]
+    database.executemany("INSERT INTO figure VALUES (?, ?, ?, 9, 9, 30, 20, 2, 1, 5, 60)", rows)
+    timed = [(*row, bucket) for row in rows for bucket in range(8)]
+    database.executemany("INSERT INTO figure_time VALUES (?, ?, ?, ?, 1)", timed)
 
 
 def _event(number: int, now: datetime) -> IncidentEvent:

@@ -50,6 +50,7 @@ LOOK_FOR_CHECKUPS_S = 60.0
 LOOK_FOR_CHANGES_S = 5.0
 LOOK_FOR_TESTS_S = 1.0
 LOOK_FOR_DAILY_TESTS_S = 60.0
+A_MINUTE_S = 60.0
 AN_HOUR_S = 3600.0
 #: What all nodes look for and one does is not done again within this part of the time between two looks.
 _AGAIN_AFTER = 0.5
@@ -130,6 +131,7 @@ class ByTheClock:
             Job("recheck", LOOK_FOR_CHANGES_S, self.check_changed, first_s=FIRST_CHECKUP_S),
             Job("test", LOOK_FOR_TESTS_S, self._go_on_with_tests),
             Job("daily test", LOOK_FOR_DAILY_TESTS_S, daily.send),
+            Job("backlog", A_MINUTE_S, self._note_waiting),
             Job("forget", AN_HOUR_S, self._forget, first_s=FIRST_FORGOTTEN_S),
             Job("warn", AN_HOUR_S, ending.warn),
         )
@@ -310,6 +312,13 @@ class ByTheClock:
             return False
         record = registry.entry(integration_id).record
         return is_due(record, self.store.checkups.of(integration_id), self.clock.now())
+
+    def _note_waiting(self) -> float:
+        """Keep how much waits right now, each minute on one node; where nothing does, nothing is written."""
+        with self.duties.turn(Duty("backlog"), every_s=A_MINUTE_S) as turn:
+            if turn.is_ours and self.store.figures.waiting():
+                self.store.figures.note_waiting(self.clock.now())
+        return turn.wait_s
 
     def _forget(self) -> float:
         """Forget what is old, once an hour on one node."""

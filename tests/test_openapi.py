@@ -39,6 +39,7 @@ PAGES = {
     "login",
     "logout",
     "notifications",
+    "overview",
     "routing",
     "sources",
     "static",

@@ -72,7 +72,7 @@ OWN_PATHS = frozenset(
         "logout",
         "metrics",
     }
-    | {"notifications", "oauth", "readyz", "routing", "sources", "static", "unfinished", "v1"}
+    | {"notifications", "oauth", "overview", "readyz", "routing", "sources", "static", "unfinished", "v1"}
 )
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 

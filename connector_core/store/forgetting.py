@@ -16,6 +16,7 @@ from connector_core.store import (
     configuration,
     delivery_log,
     early,
+    figures,
     integrations,
     knowledge,
     life,
@@ -158,6 +159,17 @@ KEPT = (
     Kept("audit_entry", f"{audit.KEPT_FOR.days} days", audit.forget),
     Kept("link_count", "one for each state that links of an integration were in, and gone with it"),
     Kept("activity", f"{ACTIVITY_FOR.days} days, and the last hour of each integration", _old_activity),
+    Kept(
+        "figure",
+        f"hours {figures.HOURS_FOR.days} days, days {figures.DAYS_FOR.days} days; one row for all that ever was of each"
+        " integration",
+        figures.forget,
+    ),
+    Kept(
+        "figure_time",
+        f"hours {figures.HOURS_FOR.days} days, days {figures.DAYS_FOR.days} days",
+        figures.forget_times,
+    ),
     Kept("run", f"the latest {runs.KEPT_RUNS} of each kind and outcome of an integration"),
     Kept("knowledge", f"the latest {knowledge.MOST_KEYS:,} things learnt of each integration"),
     Kept("checkup", _ONE_EACH),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from connector_core.store import figures
 from connector_core.store.records import DISCARDED
 from connector_core.store.rows import write_time
 from connector_core.store.statements import Connection
@@ -26,7 +27,7 @@ def let_make(db: Connection, link_id: int, made_since: datetime | None, at: date
 
     What a person gave up stays given up.
     """
-    return bool(
+    changed = bool(
         db.execute(
             "UPDATE link SET looks_since = NULL, attempted_at = COALESCE(attempted_at, ?1), state = 'waiting',"
             " code = 'new', reason = '', since = ?2, is_open = 1, over_at = NULL"
@@ -34,6 +35,9 @@ def let_make(db: Connection, link_id: int, made_since: datetime | None, at: date
             (write_time(made_since), write_time(at), link_id, DISCARDED),
         ).rowcount
     )
+    if changed:
+        figures.count_incident(db, link_id, at)
+    return changed
 
 
 def look_again(db: Connection, link_id: int) -> None:

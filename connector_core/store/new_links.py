@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connector_core.store import lanes
+from connector_core.store import figures, lanes
 from connector_core.store.records import Target
 from connector_core.store.rows import link_marker, write_json, write_time
 from connector_core.store.statements import Connection
@@ -24,7 +24,10 @@ def make(  # noqa: PLR0913 - what is linked, and how
     is_test: bool = False,
 ) -> int:
     """Make a link that gets a ticket; return its number. `made_since` is since when it may have one that is unknown."""
-    return _insert(db, organization, incident_id, target, at, code="new", attempted_at=made_since, is_test=is_test)
+    link_id = _insert(db, organization, incident_id, target, at, code="new", attempted_at=made_since, is_test=is_test)
+    if not is_test:
+        figures.count_incident(db, link_id, at)
+    return link_id
 
 
 def make_looking(  # noqa: PLR0913 - as above

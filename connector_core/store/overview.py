@@ -10,7 +10,7 @@ from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
-from connector_core.store.rows import NO_TESTS, must_read_time, read_time, write_time
+from connector_core.store.rows import NO_TESTS, must_read_time, read_time
 from connector_core.store.statements import Connection
 
 #: What tests of the connector left out of all totals; there are few, and an index has them alone.
@@ -76,24 +76,6 @@ def last_activity(db: Connection) -> dict[str, datetime]:
     return {row[0]: must_read_time(row[1]) for row in rows}
 
 
-def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, int]:
-    """Return how much happened in each hour since a time, without tests; an hour is named like 2026-11-23T10."""
-    rows = db.execute(
-        "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
-        (integration_id, (write_time(since) or "")[:13]),
-    )
-    by_hour = {row["hour"]: int(row["entries"]) for row in rows}
-    tested = db.execute(
-        "SELECT substr(timeline.at, 1, 13) AS hour, COUNT(*) AS entries FROM link"
-        " JOIN timeline ON timeline.link_id = link.id"
-        " WHERE link.integration_id = ? AND link.is_test = 1 AND timeline.at >= ? GROUP BY 1",
-        (integration_id, (write_time(since) or "")[:13]),
-    )
-    for row in tested:
-        by_hour[row["hour"]] = max(0, by_hour.get(row["hour"], 0) - int(row["entries"]))
-    return by_hour
-
-
 def first(db: Connection, integration_id: str, states: Collection[str]) -> int | None:
     """Return the link that has been in one of some states for longest."""
     marks = ", ".join("?" * len(states))
@@ -157,7 +139,6 @@ class Overview(Noun):
     backlogs = reads(backlogs)
     backlog = reads(backlog)
     last_activity = reads(last_activity)
-    activity = reads(activity)
     first = reads(first)
     count = reads(count)
     open_links = reads(open_links)

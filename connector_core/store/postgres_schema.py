@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connector_core.store.figures_schema import TELL_FIGURES
 from connector_core.store.listing_schema import LIST_LINKS, LISTED_VIEW, LISTING_TRIGGERS
+from connector_core.store.records.figures import FIRST_BUCKET, LAST_BUCKET, PER_DOUBLING
 from connector_core.store.statements import Connection
 
 _OF_INTEGRATION = "integration_id TEXT NOT NULL REFERENCES integration (id) ON DELETE CASCADE"
@@ -312,6 +314,14 @@ LATER = {
     "round_trip": f"""
       id TEXT PRIMARY KEY, organization TEXT NOT NULL, {_OF_INTEGRATION}, link_id BIGINT NOT NULL,
       started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT NOT NULL DEFAULT '', facts TEXT NOT NULL""",
+    "figure": f"""
+      {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, incidents BIGINT NOT NULL DEFAULT 0,
+      requests BIGINT NOT NULL DEFAULT 0, to_ticket BIGINT NOT NULL DEFAULT 0, to_incident BIGINT NOT NULL DEFAULT 0,
+      delayed BIGINT NOT NULL DEFAULT 0, failed BIGINT NOT NULL DEFAULT 0, waiting BIGINT NOT NULL DEFAULT 0,
+      oldest_s BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (span, start, integration_id)""",
+    "figure_time": f"""
+      {_OF_INTEGRATION}, span TEXT NOT NULL, start TEXT NOT NULL, bucket BIGINT NOT NULL, requests BIGINT NOT NULL,
+      PRIMARY KEY (span, start, bucket, integration_id)""",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -331,6 +341,8 @@ LATER_INDEXES = {
     "link_test": "link (integration_id, state) WHERE is_test = 1",
     "round_trip_of_integration": "round_trip (integration_id, started_at)",
     "round_trip_running": "round_trip (integration_id) WHERE ended_at IS NULL",
+    "figure_of_integration": "figure (integration_id, start)",
+    "figure_time_of_integration": "figure_time (integration_id, start)",
 }
 
 
@@ -407,6 +419,24 @@ def _lists(run: Callable[[str], Any]) -> None:
     _make_triggers(run, LISTING_TRIGGERS)
 
 
+#: `records/figures.py::bucket_of`, of the time between the making of a link and that of its request.
+_BUCKET = (
+    "LEAST(GREATEST(CAST(FLOOR(LN(GREATEST(EXTRACT(EPOCH FROM CAST(created.at AS TIMESTAMPTZ)"
+    f" - CAST(link.created_at AS TIMESTAMPTZ)), 0.000001)) / LN(2.0) * {PER_DOUBLING}) AS BIGINT), {FIRST_BUCKET}),"
+    f" {LAST_BUCKET})"
+)
+
+
+def _figures(run: Callable[[str], Any]) -> None:
+    """Count what happens by hour and by day, and how long requests take; what happened before is told from the rest."""
+    for name in ("figure", "figure_time"):
+        run(f"CREATE TABLE {name} ({_by_bytes(LATER[name])})")
+        run(f"CREATE INDEX {name}_of_integration ON {LATER_INDEXES[f'{name}_of_integration']}")
+        run(f"ALTER TABLE {name} SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02)")
+    for statement in TELL_FIGURES:
+        run(statement.format(bucket=_BUCKET))
+
+
 def _delivery_log(run: Callable[[str], Any]) -> None:
     """Log what came in and what was called, with its bodies, and what is fed in again."""
     for name in ("delivery_log", "delivery_payload", "replay"):
@@ -450,6 +480,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m027_notifiers": _notifiers,
     "m028_audit_log": _audit_log,
     "m029_lists": _lists,
+    "m030_figures": _figures,
     "m031_delivery_log": _delivery_log,
     "m032_round_trips": _round_trips,
     "m033_marks": _marks,

@@ -12,7 +12,10 @@ from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
+from connector_core.store.figures_schema import TELL_FIGURES
 from connector_core.store.listing_schema import LIST_LINKS, LISTED_VIEW, LISTING_TRIGGERS
+from connector_core.store.records.figures import bucket_of
+from connector_core.store.rows import must_read_time
 
 migrations = Migrations("connector_core")
 #: Steps that remove something, `finish_m030_…` what no version that knows `m030_…` uses. There is none yet.
@@ -498,6 +501,17 @@ def m029_lists(db: Database) -> None:
 
 
 @migrations()
+def m030_figures(db: Database) -> None:
+    """Count what happens by hour and by day, and how long requests take; what happened before is told from the rest."""
+    db.conn.create_function("bucket_between", 2, _bucket_between)
+    _run(db, *_FIGURES, *(one.format(bucket="bucket_between(link.created_at, created.at)") for one in TELL_FIGURES))
+
+
+def _bucket_between(start: str, end: str) -> int:
+    return bucket_of(must_read_time(end) - must_read_time(start))
+
+
+@migrations()
 def m031_delivery_log(db: Database) -> None:
     """Log what came in and what was called, with its bodies, and what is fed in again."""
     _run(
@@ -742,4 +756,27 @@ _LISTED = (
     LIST_LINKS,
     "CREATE INDEX link_listed_in_order ON link_listed (is_settled, link_id DESC)",
     *(f"CREATE TRIGGER {name} {when} BEGIN {what} END" for name, (when, what) in LISTING_TRIGGERS.items()),
+)
+
+#: Rows lie in the order of time, in which the figures of all are added up; one integration's are found by an index.
+_FIGURES = (
+    """
+    CREATE TABLE figure (
+      integration_id TEXT NOT NULL, span TEXT NOT NULL, start TEXT NOT NULL, incidents INTEGER NOT NULL DEFAULT 0,
+      requests INTEGER NOT NULL DEFAULT 0, to_ticket INTEGER NOT NULL DEFAULT 0,
+      to_incident INTEGER NOT NULL DEFAULT 0, delayed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+      waiting INTEGER NOT NULL DEFAULT 0, oldest_s INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (span, start, integration_id),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX figure_of_integration ON figure (integration_id, start)",
+    """
+    CREATE TABLE figure_time (
+      integration_id TEXT NOT NULL, span TEXT NOT NULL, start TEXT NOT NULL, bucket INTEGER NOT NULL,
+      requests INTEGER NOT NULL, PRIMARY KEY (span, start, bucket, integration_id),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX figure_time_of_integration ON figure_time (integration_id, start)",
 )

@@ -12,6 +12,7 @@ from connector_core.store.configuration import Configuration
 from connector_core.store.delivery_log import DeliveryLogs
 from connector_core.store.duties import Duties
 from connector_core.store.exporting import Exporting
+from connector_core.store.figures import OverTime
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
 from connector_core.store.inbox import Inbox
@@ -66,6 +67,7 @@ class Store:
         self.notifiers = Notifiers(database)
         self.runs = Runs(database)
         self.overview = Overview(database)
+        self.figures = OverTime(database)
         self.sessions = Sessions(database)
         self.setup_links = SetupLinks(database)
         self.configuration = Configuration(database)

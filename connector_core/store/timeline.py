@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from connector_core.store import figures
 from connector_core.store.acting import actor
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import StoredEntry, TimelineEntry, TimelineKind
@@ -20,12 +21,14 @@ _MAKE_ROOM = (
 
 
 def append(db: Connection, link_id: int, entries: Iterable[TimelineEntry]) -> None:
-    """Add entries at the end of a link's timeline; the oldest go when there are very many."""
+    """Add entries at the end of a link's timeline, and count them; the oldest go when there are very many."""
+    entries = list(entries)
     rows = [(link_id, write_time(entry.at), entry.kind, entry.side, write_json(_values(entry))) for entry in entries]
     if not rows:
         return
     db.executemany("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, '', ?)", rows)
     db.execute(_MAKE_ROOM, (link_id, MOST_ENTRIES))
+    figures.count(db, link_id, entries)
 
 
 def _values(entry: TimelineEntry) -> dict[str, object]:

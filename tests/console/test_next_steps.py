@@ -26,7 +26,7 @@ def test_the_buttons_of_a_link_come_before_its_timeline(served, admin):
 
 def test_the_front_page_leads_to_what_was_switched_off(served, admin):
     """A disabled integration is one click from its activation."""
-    assert "/setup/enable" not in admin.get("/").text
+    assert ">Activate</a>" not in admin.get("/").text
     admin.post("/integrations/acme-desk/disable", seen_on="/integrations/acme-desk")
 
     assert 'href="/integrations/acme-desk/setup/enable">Activate</a>' in admin.get("/").text

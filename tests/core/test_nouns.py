@@ -29,7 +29,7 @@ OF_NOBODY = {
 #: What looks over the rows of all organizations and then writes some.
 OF_EVERYBODY = {
     "lanes.free", "lanes.recover", "lanes.wake_blocked",
-    "breakers.trip", "breakers.reset", "forgetting.forget", "links.forget_finished",
+    "breakers.trip", "breakers.reset", "figures.note_waiting", "forgetting.forget", "links.forget_finished",
     "grants.save", "grants.change_outdating", "grants.note_sites", "webhooks.save_managed", "webhooks.save_token",
     "integrations.begin", "integrations.note_signed", "integrations.put", "integrations.put_all",
     "integrations.change", "integrations.remove", "integrations.note_problem",

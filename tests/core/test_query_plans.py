@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import activity, comments, forgetting, lanes, links, overview, routing, search
+from connector_core.store import activity, comments, figures, forgetting, lanes, links, overview, routing, search
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -140,3 +140,21 @@ def test_links_are_listed_from_narrow_rows_in_their_order(plan):
 
     assert "USING INDEX link_listed_in_order" in steps
     assert "TEMP B-TREE" not in steps
+
+
+@pytest.mark.parametrize(("statement", "table"), [(figures.OF_SPAN, "figure"), (figures.TIMES_OF_SPAN, "figure_time")])
+def test_figures_are_read_from_where_they_begin(plan, statement, table):
+    """Of all in the order of time, so that nothing is sorted, of one integration by its own rows."""
+    every = plan(statement.format(whose=figures.OF_ALL))
+    assert f"SEARCH {table} USING PRIMARY KEY (span=? AND start>?)" in every
+    assert "TEMP B-TREE" not in every
+    own = plan(statement.format(whose=figures.OF_ONE))
+    assert f"SEARCH {table} USING INDEX {table}_of_integration (integration_id=? AND start>?)" in own
+
+
+def test_what_waits_is_counted_from_the_indexes_of_what_waits(plan):
+    """Links that are settled are not read."""
+    steps = plan(figures.WAITING)
+
+    assert "USING COVERING INDEX link_to_ticket" in steps
+    assert "USING COVERING INDEX link_to_incident" in steps

@@ -29,6 +29,7 @@ from connector_core.store.records.delivery_log import (
     Result,
     Way,
 )
+from connector_core.store.records.figures import DELAYED, FAILED, Figures, Span, Waiting, as_one
 from connector_core.store.records.inbox import (
     IGNORED,
     MISSED,
@@ -108,8 +109,10 @@ from connector_core.store.records.timeline import Nuance, StoredEntry, TimelineE
 __all__ = [
     "CHANGED_TITLE",
     "DAMAGE_FIX",
+    "DELAYED",
     "DIFFERS",
     "DISCARDED",
+    "FAILED",
     "GONE_FIX",
     "GONE_REASON",
     "IGNORED",
@@ -148,6 +151,7 @@ __all__ = [
     "Duty",
     "DutyRow",
     "EventOutcome",
+    "Figures",
     "Happened",
     "HeldDuty",
     "Holders",
@@ -196,6 +200,7 @@ __all__ = [
     "SetupLink",
     "SourceRecord",
     "SourceState",
+    "Span",
     "Stats",
     "StoredComment",
     "StoredEntry",
@@ -208,7 +213,9 @@ __all__ = [
     "Unreadable",
     "Unsent",
     "Via",
+    "Waiting",
     "Way",
+    "as_one",
     "different_files",
     "living",
     "platform_name",

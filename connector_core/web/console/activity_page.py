@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from connector_core.store import Activity, ActivityFilter, Happened
+from connector_core.store import DELAYED, FAILED, Activity, ActivityFilter, Happened
 from connector_core.web.console import visible
 from connector_core.web.console.dates import day, end_of_day
 from connector_core.web.console.exports import MOST_EXPORTED, Row, exported
@@ -62,8 +62,8 @@ RESULTS: Mapping[str, tuple[str, str, frozenset[str]]] = {
         "fair",
         frozenset({"no_ticket", "incident_unsupported", *_NOT_TAKEN, *_COMMENTS_NOT_TAKEN}),
     ),
-    "waiting": ("waiting", "fair", frozenset({"link_waiting", "link_paused"})),
-    "failed": ("failed", "bad", frozenset({"conflict", "link_blocked", "link_gone", *_GONE})),
+    "waiting": ("waiting", "fair", DELAYED),
+    "failed": ("failed", "bad", FAILED),
 }
 COLUMNS = (
     *("at", "organization", "integration", "link", "incident", "title", "ticket", "side", "kind", "result", "text"),

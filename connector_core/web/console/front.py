@@ -7,7 +7,10 @@ from starlette.responses import Response
 from connector_core.setup.in_force import file_in_force
 from connector_core.store import NodeRow, NodeState, different_files, living
 from connector_core.web.console import visible
+from connector_core.web.console.charts import spoken
+from connector_core.web.console.first_run import first_runs
 from connector_core.web.console.notifications_page import failing
+from connector_core.web.console.overview_page import FIRST, PERIODS, incidents_card, past, sides
 from connector_core.web.console.source_page import TONES
 from connector_core.web.console.status import outages, row, statuses
 from connector_core.web.console.visits import Visit
@@ -30,10 +33,16 @@ def show(visit: Visit) -> Response:
     integrations, organizations = visible.integrations(visit), visible.organizations(visit)
     number = _number(visit.query.get("page", ""))
     shown = slice((number - 1) * AT_ONCE, number * AT_ONCE)
+    of_page = dict(list(organizations.items())[shown])
     return visit.page(
         "front.html",
+        first_runs=first_runs(visit, of_page, integrations),
         rows=[row(visit, seen, asked) for seen in integrations[shown]],
         outages=outages(visit, asked),
+        lately=(lately := past(visit, PERIODS[FIRST])),
+        card=incidents_card(lately),
+        to=sides(visit, None),
+        spoken=spoken,
         organizations=organizations,
         sources=visible.sources(visit, list(organizations)[shown]),
         unsent={name: sum(counts.values()) for name, counts in visit.app.store.routing.unsent_open().items()},

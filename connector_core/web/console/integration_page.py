@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
@@ -13,9 +11,11 @@ from connector_core.health.webhook_health import is_managed
 from connector_core.polling.sources import SourceStatus
 from connector_core.store import Checkup, IntegrationState, LinkFilter, Run
 from connector_core.web.console import visible
+from connector_core.web.console.charts import spoken
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.confirm import Confirmation, ask
 from connector_core.web.console.enable_page import checked
+from connector_core.web.console.overview_page import FIRST, PERIODS, incidents_card, past, sides
 from connector_core.web.console.questions import Question, questions
 from connector_core.web.console.rules_page import not_accepted, unchangeable, ways
 from connector_core.web.console.status import outages, row, statuses
@@ -25,7 +25,6 @@ from connector_core.web.console.webhook_light import light
 from connector_core.web.console.wizard_steps import refuse_in_file
 from connector_core.words.round_trips import verdict
 
-HOURS = 24
 READS = ("reconcile_changed", "reconcile_full")
 LATEST = 10
 
@@ -102,9 +101,7 @@ def _page(visit: Visit, seen: Seen) -> Response:
     last = store.checkups.of(seen.id)
     if last is not None and isinstance(seen, Usable):
         findings = _last_found(visit, seen, last)
-    now, asked = visit.app.clock.now(), statuses(visit)
-    by_hour = store.overview.activity(seen.id, now - timedelta(hours=HOURS - 1))
-    hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
+    now, asked, lately = visit.app.clock.now(), statuses(visit), past(visit, PERIODS[FIRST], seen.id)
     last_test = store.round_trips.last(seen.id)
     latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
     return visit.page(
@@ -124,7 +121,10 @@ def _page(visit: Visit, seen: Seen) -> Response:
         light=light(store, seen.record, seen.route, now),
         source=_source(visit, seen),
         webhook_url=seen.entry.webhook_url if seen.entry is not None else "",
-        busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
+        lately=lately,
+        card=incidents_card(lately),
+        to=sides(visit, seen),
+        spoken=spoken,
         links=[visit.app.registry.worded(link) for link in store.overview.search(latest)],
         findings=findings,
         last_test=last_test,

@@ -65,7 +65,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
+    made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words, lower_first=_lower_first)
     made.globals.update(said=said)
     return made
 
@@ -82,6 +82,11 @@ def _time(moment: datetime | None, missing: str = "never") -> Markup:
 def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
     """Return what people read for a word of ours."""
     return table.get(str(name), str(name).replace("_", " "))
+
+
+def _lower_first(text: str) -> str:
+    """Return a label as it stands inside a sentence."""
+    return text[:1].lower() + text[1:]
 
 
 def _short(text: str | None, most: int = _LONGEST_TITLE) -> str:

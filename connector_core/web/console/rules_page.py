@@ -23,6 +23,7 @@ from connector_core.contract.models import FieldName
 from connector_core.contract.shaping import Shaping
 from connector_core.registry.entry import Entry
 from connector_core.web.console import visible
+from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 
 DIRECTIONS = {
@@ -83,6 +84,16 @@ def ways(
     synced = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
     synced += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
     return [*fields, Way("Comments", "; ".join(synced) or "not at all", "")]
+
+
+def syncs_back(visit: Visit, seen: Seen) -> bool:
+    """Return whether anything that is changed on tickets is synced to incidents, as all is set up now."""
+    if seen.record.comments.to_incident is not ToIncident.NONE:
+        return True
+    shaping = seen.entry.handle.shaping if seen.entry is not None else Shaping()
+    kept = {**DEFAULT_RULES, **with_one_way(seen.record.rules, shaping)}
+    refused = not_accepted(visit, seen.record.organization)
+    return any(kept[name].direction in _WITHOUT_WAY_BACK and name not in refused for name in FieldName)
 
 
 def unchangeable(entry: Entry | None) -> Mapping[FieldName, str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from connector_core import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket, utf16_length
+from connector_core import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket, hookspecs, implements, utf16_length
 from connector_core.kit.creating import left_undone
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
