@@ -44,6 +44,7 @@ from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.notifiers import NotifierSetup
+from connector_core.setup.open_incidents import OpenIncidents
 from connector_core.setup.routing import RoutingSetup
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
@@ -73,6 +74,7 @@ class App:
     breakers: Breakers
     metrics: Metrics
     setup: SetupFlow
+    open_incidents: OpenIncidents
     authorizing: Authorizing
     source_setup: SourceSetup
     routing: RoutingSetup
@@ -217,6 +219,7 @@ def build_app(
     )
     managed_webhooks = ManagedWebhooks(store.webhooks, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
+    open_incidents = OpenIncidents(store, registry, breakers, clock, log, engine.nudge)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
@@ -243,6 +246,7 @@ def build_app(
         poller=poller,
         managed_webhooks=managed_webhooks,
         setup=setup,
+        open_incidents=open_incidents,
         configured=configured,
         applying=applying,
         duties=duties,
@@ -270,6 +274,7 @@ def build_app(
         breakers=breakers,
         metrics=metrics,
         setup=setup,
+        open_incidents=open_incidents,
         authorizing=authorizing,
         source_setup=source_setup,
         routing=RoutingSetup(store, registry, config, clock, log),

@@ -33,6 +33,7 @@ from connector_core.registry.site_names import SiteNames
 from connector_core.setup.applying import Applying
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.open_incidents import OpenIncidents
 from connector_core.shares import SharedCrew
 from connector_core.store import Duty, Store
 
@@ -42,6 +43,7 @@ LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 LOOK_FOR_RENEWALS_S = 1.0
 LOOK_FOR_ACTIVE_S = 2.0
+LOOK_FOR_SETTINGS_S = 2.0
 FIRST_CHECKUP_S = FIRST_FORGOTTEN_S = 60.0
 LOOK_FOR_CHECKUPS_S = 60.0
 LOOK_FOR_CHANGES_S = 5.0
@@ -72,6 +74,7 @@ class ByTheClock:
     poller: SourcePoller
     managed_webhooks: ManagedWebhooks
     setup: SetupFlow
+    open_incidents: OpenIncidents
     configured: ConfiguredIntegrations
     applying: Applying
     duties: Duties
@@ -114,6 +117,7 @@ class ByTheClock:
             Job("probe", LOOK_FOR_PROBES_S, self._probe),
             Job("waiting", LOOK_FOR_ACTIVE_S, self._waiting.release),
             Job("authorize", RETRY_AUTHORIZATIONS_S, self._authorize, first_s=0.0),
+            Job("settings", LOOK_FOR_SETTINGS_S, self._apply_settings),
             Job("renew", LOOK_FOR_RENEWALS_S, self._renew),
             Job("checkup", LOOK_FOR_CHECKUPS_S, self.check_up, first_s=FIRST_CHECKUP_S),
             Job("recheck", LOOK_FOR_CHANGES_S, self.check_changed, first_s=FIRST_CHECKUP_S),
@@ -162,6 +166,13 @@ class ByTheClock:
     def authorizations(self) -> Errands:
         """Integrations that are authorized without a person."""
         return self._errands("authorize", self.configured.authorize, RETRY_AUTHORIZATIONS_S, is_writing=True)
+
+    @cached_property
+    def _settings(self) -> Errands:
+        """Integrations whose open incidents get other settings."""
+        return self._errands(
+            "settings", self.open_incidents.work, LOOK_FOR_SETTINGS_S, mark=self.open_incidents.mark, is_writing=True
+        )
 
     @cached_property
     def _waiting(self) -> WaitingIncidents:
@@ -255,6 +266,10 @@ class ByTheClock:
     def _authorize(self) -> None:
         """Authorize what is due, and those that could not be reached before."""
         self.authorizations.send(self.configured.to_authorize())
+
+    def _apply_settings(self) -> None:
+        """Go on with every run over open incidents."""
+        self._settings.send(self.open_incidents.due())
 
     def _renew(self) -> None:
         """Have every renewal asked for again whose answer was lost."""

@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 
 
 class _Commands(click.Group):
-    """What there is to do; what authorizes is loaded when it is called, for a listing needs none of it."""
+    """What there is to do; what few call is loaded when it is called, for a listing needs none of it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
-        return sorted([*super().list_commands(ctx), "authorize"])
+        return sorted([*super().list_commands(ctx), "apply-settings", "authorize"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command."""
+        if cmd_name == "apply-settings":
+            from connector_core.cli.open_incidents import apply_settings  # noqa: PLC0415 - as said
+
+            return apply_settings
         if cmd_name != "authorize":
             return super().get_command(ctx, cmd_name)
         from connector_core.cli.authorizing import authorize  # noqa: PLC0415 - as said

@@ -170,6 +170,7 @@ def _shown_integration(record: IntegrationRecord | None) -> dict[str, Any]:
     comments = record.comments
     return {
         "plugin": record.plugin,
+        "display name": record.name,
         "state": record.state,
         **record.answers,
         **{f"draft: {key}": value for key, value in (record.draft or {}).items() if record.answers.get(key) != value},

@@ -16,6 +16,7 @@ from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.lanes import Lanes
 from connector_core.store.life import Life
+from connector_core.store.link_settings import LinkSettings
 from connector_core.store.links import Links
 from connector_core.store.nodes import Nodes
 from connector_core.store.notifiers import Notifiers
@@ -42,6 +43,7 @@ class Store:
         self.duties = Duties(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
+        self.link_settings = LinkSettings(database)
         self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)

@@ -42,6 +42,13 @@ from connector_core.store.records.integrations import (
     Target,
 )
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
+from connector_core.store.records.link_settings import (
+    ChangeState,
+    Left,
+    SameSettings,
+    SettingsChange,
+    SettingsRun,
+)
 from connector_core.store.records.links import (
     DAMAGE_FIX,
     DIFFERS,
@@ -119,6 +126,7 @@ __all__ = [
     "Backlog",
     "Begun",
     "Breaker",
+    "ChangeState",
     "Changes",
     "Checkup",
     "Claim",
@@ -135,6 +143,7 @@ __all__ = [
     "IntegrationRecord",
     "IntegrationState",
     "Lately",
+    "Left",
     "LeftLane",
     "Link",
     "LinkFilter",
@@ -160,7 +169,10 @@ __all__ = [
     "Routing",
     "Run",
     "Sending",
+    "SameSettings",
     "SessionRecord",
+    "SettingsChange",
+    "SettingsRun",
     "SetupLink",
     "SourceRecord",
     "SourceState",

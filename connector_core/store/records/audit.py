@@ -45,6 +45,8 @@ class Act(StrEnum):
     DECIDED = "decided"
     SENT = "sent"
     SHARED = "shared"
+    SETTINGS_APPLIED = "applied settings to open incidents of"
+    SETTINGS_UNDONE = "took back settings from open incidents of"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
 

@@ -126,6 +126,8 @@ def _page(visit: Visit, seen: Seen) -> Response:
         links=[visit.app.registry.worded(link) for link in store.overview.search(latest)],
         findings=findings,
         checked_at=last.at if last is not None else None,
+        apart=visit.app.open_incidents.preview(seen.id).total if seen.entry is not None else 0,
+        was_applied=bool(store.link_settings.runs(seen.id)),
         last_run=_last_read(visit, seen),
         held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",
         is_active=seen.record.state is IntegrationState.ACTIVE,

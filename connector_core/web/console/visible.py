@@ -30,6 +30,11 @@ class Seen:
         return self.record.id
 
     @property
+    def title(self) -> str:
+        """What people read for it."""
+        return self.record.title
+
+    @property
     def route(self) -> str | None:
         """Return where its webhook's deliveries come in, if it may have one."""
         return self.entry.plugin.info.webhook_route if self.entry is not None else None
