@@ -42,6 +42,7 @@ from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
+from connector_core.setup.display_names import DisplayNameSetup
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.notifiers import NotifierSetup
 from connector_core.setup.open_incidents import OpenIncidents
@@ -75,6 +76,7 @@ class App:
     metrics: Metrics
     setup: SetupFlow
     open_incidents: OpenIncidents
+    display_names: DisplayNameSetup
     authorizing: Authorizing
     source_setup: SourceSetup
     routing: RoutingSetup
@@ -237,7 +239,16 @@ def build_app(
         duties=duties,
         is_alone=node.is_alone,
     )
-    notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
+    notifying = Notifying(
+        store,
+        registry.notifiers,
+        config,
+        Conditions(store, registry, poller, clock).of,
+        clock,
+        log,
+        organization_name=registry.organization_name,
+        called=registry.title_of,
+    )
     by_the_clock = ByTheClock(
         store=store,
         registry=registry,
@@ -275,6 +286,7 @@ def build_app(
         metrics=metrics,
         setup=setup,
         open_incidents=open_incidents,
+        display_names=DisplayNameSetup(store, setup, config, log),
         authorizing=authorizing,
         source_setup=source_setup,
         routing=RoutingSetup(store, registry, config, clock, log),

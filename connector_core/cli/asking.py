@@ -169,7 +169,7 @@ def _choose(asked: SetupField, present: object) -> str:
     while True:
         try:
             choices = fetch_choices(asked)
-            click.echo(f"{len(choices)} found.")
+            click.echo(f"{len(choices)} found." if choices else joined("The list is empty.", asked.when_empty))
         except ConnectorError as exc:
             choices = ()
             click.secho(joined("The list could not be fetched.", exc.message, fix_in_terminal(exc)), fg="red")

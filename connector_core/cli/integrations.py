@@ -208,6 +208,28 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
 
 @integrations.command()
 @click.argument("integration")
+@click.argument("name")
+@config_option
+def rename(integration: str, name: str, config_path: str | None) -> None:
+    """Have people read NAME for INTEGRATION; an empty one takes that back. Its id stays."""
+    with opened(config_path) as app:
+        kept = app.display_names.integration(integration, name)
+    click.echo(f"{integration} is called {kept}." if kept else f"{integration} has no name of its own any more.")
+
+
+@integrations.command()
+@click.argument("integration")
+@click.argument("new")
+@config_option
+def duplicate(integration: str, new: str, config_path: str | None) -> None:
+    """Make NEW as a draft with the answers of INTEGRATION, but without its secrets and its authorization."""
+    with opened(config_path) as app:
+        app.setup.duplicate(integration, new)
+        click.echo(f"{new} was made, with the answers of {integration}. {_next(app.setup, new)}")
+
+
+@integrations.command()
+@click.argument("integration")
 @config_option
 def disable(integration: str, config_path: str | None) -> None:
     """Pause INTEGRATION: nothing is synced until it is enabled again."""
@@ -249,6 +271,7 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
 def _row(record: IntegrationRecord) -> dict[str, Any]:
     return {
         "id": record.id,
+        "name": record.name,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
@@ -280,7 +303,8 @@ def _place(config: Config, record: IntegrationRecord) -> str:
 
 def _print_yaml(record: IntegrationRecord) -> None:
     name = record.id.upper().replace("-", "_")
-    settings: dict[str, Any] = {"plugin": record.plugin, **record.answers}
+    named = {"name": record.name} if record.name else {}
+    settings: dict[str, Any] = {"plugin": record.plugin, **named, **record.answers}
     settings |= {key: f"${{env:{name}_{key.upper()}}}" for key in record.secret_answers}
     if record.rules:
         settings["fields"] = {name.value: rule.model_dump(mode="json") for name, rule in record.rules.items()}

@@ -52,7 +52,7 @@ def apply_settings(  # noqa: PLR0913 - one argument an option
             return
         preview = app.open_incidents.preview(integration)
         _print(app, integration, preview, as_json=as_json)
-        if not preview.affected or as_json and not is_real:
+        if not preview.affected or (as_json and not is_real):
             return
         if not is_real:
             click.echo("Nothing was changed; add --yes to do it.")
@@ -101,7 +101,9 @@ def _print(app: App, integration: str, preview: Preview, *, as_json: bool) -> No
         click.echo(f"{one.group.count} open incidents (links {', '.join(map(str, one.links)) or '…'}):")
         for name, (before, after) in one.changed.items():
             click.echo(shown(f"  {name}: {_words(labels, name, before)} → {_words(labels, name, after)}"))
-    for name, theirs, now in sorted({(name, *map(str, pair)) for one in preview.kept for name, pair in one.kept.items()}):
+    for name, theirs, now in sorted(
+        {(name, *map(str, pair)) for one in preview.kept for name, pair in one.kept.items()}
+    ):
         stays = f"{name} stays {_words(labels, name, theirs)} for existing tickets; now {_words(labels, name, now)}"
         click.echo(shown(f"  {stays}"))
     click.echo(f"{preview.total} open incidents would change; {preview.unchanged} would not.")

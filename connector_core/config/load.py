@@ -233,7 +233,15 @@ def _organization(
         key: NotifierConfig(settings, document.position((*path, "notifications", key))[0])
         for key, settings in entry.notifications.items()
     }
-    return OrganizationConfig(name, entry.name or name, source, integrations, notifications, entry.routing or ())
+    return OrganizationConfig(
+        name,
+        entry.name or name,
+        source,
+        integrations,
+        notifications,
+        entry.routing or (),
+        is_named=entry.name is not None,
+    )
 
 
 def _source(
@@ -265,6 +273,7 @@ def _integration(
         rules={name: _rule(field) for name, field in entry.fields.items()},
         comments=(entry.comments.to_ticket, entry.comments.to_incident),
         line=document.position(path)[0],
+        name=entry.name or "",
     )
 
 

@@ -62,6 +62,8 @@ class IntegrationConfig:
     rules: Rules
     comments: tuple[ToTicket, ToIncident]
     line: int
+    #: What people call it, nothing where that is its id.
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class OrganizationConfig:
     integrations: Mapping[str, IntegrationConfig]
     notifications: Mapping[str, NotifierConfig] = field(default_factory=dict)
     routing: RoutingRules = ()
+    #: Whether the file says what people call it.
+    is_named: bool = False
 
 
 @dataclass

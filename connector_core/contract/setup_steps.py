@@ -67,6 +67,8 @@ class SetupField:
     rows: Callable[[], Sequence[SetupField]] | None = None
     #: Beside the choices any other text will do too.
     may_be_typed: bool = False
+    #: Says why the list may be empty, and what to do: a licence or a role that is missing on the other side.
+    when_empty: str = ""
     #: The list comes from nowhere, so that there is nothing to reload.
     is_fixed: bool = False
     #: Says what is wrong with an answer, nothing when it is good.

@@ -135,13 +135,17 @@ def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-def choice_step(key: str, load: Load, *, label: str, hint: str = "", **words: Unpack[StepWords]) -> SetupStep:
+def choice_step(  # noqa: PLR0913 - by keyword
+    key: str, load: Load, *, label: str, hint: str = "", when_empty: str = "", **words: Unpack[StepWords]
+) -> SetupStep:
     """Ask for one entry of a list, such as a queue; `key` is the setting, `hint` stands beside the question.
+
+    `when_empty` says in place of an empty list why it may be that.
 
     >>> choice_step("queue", lambda: [Choice("3", "AV Support")], label="Queue", title="Select Queue").key
     'queue'
     """
-    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load),), words)
+    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load, when_empty=when_empty),), words)
 
 
 def close_step(

@@ -76,6 +76,7 @@ class Registry:
         answers = AnswerBudget()
         self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit, answers)
         self._fresh = Fresh(store, self._load)
+        self._names = Fresh(store, self._load_names)
         self.sources = Sources(store, plugins, config, metrics, clock, log, permit, answers)
         self.notifiers = Notifiers(store, config)
 
@@ -120,6 +121,21 @@ class Registry:
     def usable(self, integration_id: str) -> bool:
         """Return whether there is an integration of that name whose plugin is at hand."""
         return integration_id in self._fresh.get().entries
+
+    def title_of(self, integration_id: str) -> str:
+        """Return what people call an integration, also one whose plugin is not at hand or that was removed."""
+        state = self._fresh.get()
+        if integration_id in state.entries:
+            return state.entries[integration_id].record.title
+        broken = state.broken.get(integration_id)
+        return integration_id if broken is None else broken[0].title
+
+    def organization_name(self, organization: str) -> str:
+        """Return what people call an organization: as the file says, else as it was named in set-up."""
+        known = self._config.organizations.get(organization)
+        if known is not None and known.is_named:
+            return known.name
+        return self._names.get().get(organization, organization)
 
     def names(self, integration_id: str, organization: str) -> Names:
         """Return what both systems are called, as far as their plugins are at hand."""
@@ -211,6 +227,7 @@ class Registry:
     def reload(self) -> None:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
         self._fresh.forget()
+        self._names.forget()
         self.sources.forget()
         self.notifiers.forget()
 
@@ -238,6 +255,10 @@ class Registry:
             broken = {name: broken[name] for name in ids if name in broken}
             self._let_go(self._keepers.keys() - entries.keys())
         return found.version, _State(entries, broken, *_grouped(known, entries, found.changed, self._routes))
+
+    def _load_names(self, _: tuple[int, Mapping[str, str]] | None) -> tuple[int, Mapping[str, str]]:
+        version = self._store.integrations.version()  # first: what changes meanwhile is read again
+        return version, self._store.display_names.of_organizations()
 
     def _let_go(self, removed: Collection[str]) -> None:
         """Let go of what outlives a change of settings, but not the integration."""

@@ -206,6 +206,7 @@ class ConfiguredIntegrations:
             secret_answers=secret,
             webhook_secrets=written.webhook_secrets,
             rules=written.rules,
+            name=written.name,
             comments=known.comments.changed(*written.comments, now),
             draft=None,
             has_unreadable=False,

@@ -8,6 +8,7 @@ from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
+from connector_core.store.display_names import DisplayNames
 from connector_core.store.duties import Duties
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
@@ -43,6 +44,7 @@ class Store:
         self.duties = Duties(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
+        self.display_names = DisplayNames(database)
         self.link_settings = LinkSettings(database)
         self.routing = Routings(database)
         self.comments = Comments(database)

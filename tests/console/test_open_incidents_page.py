@@ -22,7 +22,7 @@ PAGE = "/integrations/helpdesk/open-incidents"
 def served(tmp_path):
     """Serve a console whose helpdesk has an open incident of before its close status changed."""
     made = Served(tmp_path, points=[ClosingDesk().entry_point(), MemoryPlatform().entry_point()])
-    (made.number,) = made.add("helpdesk", "acme", "Display offline")
+    made.add("helpdesk", "acme", "Display offline")
     now = made.clock.now()
     (claim,) = made.app.store.lanes.claim("boot", now, 8, HORIZON_S)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", done=False, updated=now)
@@ -32,6 +32,11 @@ def served(tmp_path):
     made.app.setup.change("helpdesk", lambda known: replace(known, answers={"desk": "2", "close_status": "10002"}))
     yield made
     made.stop()
+
+
+def number_of(served):
+    """Return the number of its link."""
+    return served.app.store.links.find(integration_id="helpdesk")[0].id
 
 
 def version(page):
@@ -54,16 +59,18 @@ def test_they_are_previewed_applied_and_undone(served, admin):
     page = " ".join(shown(admin.get(PAGE).text).split())
     assert "1 of 1 incident changed" in page
     assert "Nothing. All 1 open incidents have the present settings, as far as their tickets can have them." in page
-    link = admin.get(f"/links/{served.number}")
+    link = admin.get(f"/links/{number_of(served)}")
     assert "New settings applied by ada." in link.text
     assert "&lt;b&gt;Closed&lt;/b&gt; (10002)" in link.text
     run = served.app.store.link_settings.runs("helpdesk")[0].id
 
-    answer = admin.post(f"{PAGE}/undo", seen_on=f"/links/{served.number}", run=str(run), link=str(served.number))
+    answer = admin.post(
+        f"{PAGE}/undo", seen_on=f"/links/{number_of(served)}", run=str(run), link=str(number_of(served))
+    )
 
-    assert answer.headers["Location"] == f"/links/{served.number}?said=settings_undone"
+    assert answer.headers["Location"] == f"/links/{number_of(served)}?said=settings_undone"
     served.app.open_incidents.work("helpdesk")
-    assert served.app.store.links.get(served.number).settings == {"desk": "1"}
+    assert served.app.store.links.get(number_of(served)).settings == {"desk": "1"}
     assert "Apply to 1 incident" in admin.get(PAGE).text
 
 

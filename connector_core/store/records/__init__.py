@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector_core.store.records.audit import About, Act, Actor, AuditEntry, AuditFilter, Subject, Via
+from connector_core.store.records.audit import About, Act, Actor, AuditEntry, AuditFilter, Overtaken, Subject, Via
 from connector_core.store.records.comments import (
     LONGEST_ID,
     CommentsSeen,
@@ -161,6 +161,7 @@ __all__ = [
     "OpenTickets",
     "Origin",
     "OurWrite",
+    "Overtaken",
     "Progress",
     "Reading",
     "Rest",
@@ -168,8 +169,8 @@ __all__ = [
     "RouteState",
     "Routing",
     "Run",
-    "Sending",
     "SameSettings",
+    "Sending",
     "SessionRecord",
     "SettingsChange",
     "SettingsRun",

@@ -24,6 +24,7 @@ class Subject(StrEnum):
     SOURCE = "source"
     NOTIFIER = "notifier"
     ROUTING = "routing"
+    ORGANIZATION = "organization"
     LINK = "link"
     SESSION = "session"
 
@@ -94,3 +95,22 @@ class AuditFilter:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+
+
+class Overtaken(Exception):
+    """Somebody else changed what is to be overwritten since it was looked at; nothing was stored.
+
+    It is not of the connector's tree: whoever catches those shows what went wrong, and here nothing did. `entries` are
+    their changes, `mine` what was to be written, `secrets` the names of what is secret in it.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[AuditEntry],
+        mine: Mapping[str, tuple[str | None, str | None]],
+        secrets: frozenset[str],
+    ) -> None:
+        super().__init__("Somebody else changed this meanwhile.")
+        self.entries = tuple(entries)
+        self.mine = mine
+        self.secrets = secrets

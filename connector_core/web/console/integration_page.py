@@ -51,7 +51,7 @@ def ask_disabling(visit: Visit) -> Response:
         " made meanwhile are caught up when you activate it again.",
         "Keep it active",
     )
-    return ask(visit, question, (("Integrations", "/"), (seen.id, f"/integrations/{seen.id}")))
+    return ask(visit, question, (("Integrations", "/"), (seen.title, f"/integrations/{seen.id}")))
 
 
 def disable(visit: Visit) -> Response:

@@ -48,6 +48,7 @@ class Question:
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
     is_fixed: bool = False
+    when_empty: str = ""
 
     @property
     def words(self) -> str:
@@ -161,6 +162,7 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         problem=problem,
         may_be_typed=asked.may_be_typed,
         is_fixed=asked.is_fixed,
+        when_empty=asked.when_empty,
     )
 
 

@@ -192,6 +192,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     may_fetch = owner.is_authorized or step.before_authorization
     is_ready = may_fetch and not needed and visit.may_ask
     setup = visit.app.setup
+    asked = questions(owner.flow, record, step, given, fetch=is_ready)
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
         "step.html",
@@ -200,7 +201,8 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         way=owner.way,
         current=f"{owner.mark}{step.key}",
         step=step,
-        questions=questions(owner.flow, record, step, given, fetch=is_ready),
+        questions=asked,
+        lacking=[row.label for one in asked for row in one.rows if row.is_required and not row.selected],
         preview=preview(step) if is_ready and findings is None else None,
         findings=None if findings is None else shown_findings(findings),
         needed=needed,

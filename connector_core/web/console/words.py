@@ -46,6 +46,8 @@ _SAID = {
     "source_removed": "The source was removed. Links, tickets and incidents stay as they are.",
     "routing_saved": "Saved. The next incidents go by these rules.",
     "incident_sent": "Sent. The ticket is created now.",
+    "renamed": "The name was changed.",
+    "duplicated": "The copy is a draft. Secrets and the authorization were not copied.",
     "settings_begun": "The settings are being applied now.",
     "settings_undone": "The former settings are being restored now.",
     "unlinked": "Nothing is synced between the two any more. Ticket and incident stay as they are.",

@@ -13,6 +13,14 @@ NOT_LISTED = (
     "Not in the list? Verify that there are no limiting permissions on the Jira side for the authorized account "
     "(Project settings > People or Permissions), then click Reload."
 )
+NO_DESKS = (
+    "Jira shows only service desks that the authorized account may see: the site needs Jira Service Management, and the "
+    "account a role in the project (Project settings > People). Ask a Jira admin, then click Reload."
+)
+NO_REQUEST_TYPES = (
+    "The service desk has no request type that the authorized account may see. Add one in Project settings > Request "
+    "types, then click Reload."
+)
 SERVICE_DESK_HELP = "Select the service desk where incidents become requests."
 REQUEST_TYPE_HELP = "Select the request type to use when new incidents are detected."
 CLOSE_STATUS_HELP = "Select the status that a request gets when its incident is resolved."
