@@ -69,6 +69,8 @@ class SetupField:
     may_be_typed: bool = False
     #: Says why the list may be empty, and what to do: a licence or a role that is missing on the other side.
     when_empty: str = ""
+    #: Most leave it alone: it is folded away under its step's other questions until it has an answer.
+    is_advanced: bool = False
     #: The list comes from nowhere, so that there is nothing to reload.
     is_fixed: bool = False
     #: Says what is wrong with an answer, nothing when it is good.

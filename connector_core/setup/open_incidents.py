@@ -163,7 +163,7 @@ class OpenIncidents:
             found: list[tuple[int, str]] = []
             try:
                 for change in changes:
-                    found.append((change.link_id, self._unfit(entry, run, change)))
+                    found.append((change.link_id, self._unfit(entry, run, change)))  # noqa: PERF401 - so far counts
             finally:
                 self.store.link_settings.carry_out(integration_id, run, found, self.clock.now())
                 self.nudge()

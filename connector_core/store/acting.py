@@ -3,8 +3,8 @@
     with acting(Actor("ada", Via.CONSOLE, now)):
         store.integrations.put(record)  # the audit log says that Ada changed it, and what
 
-Whoever changes what a page showed says which version that was, as `having_seen`: what somebody else changed since is not
-overwritten unseen (`audit.py` compares, in the same transaction).
+Whoever changes what a page showed says which version that was, as `having_seen`: what somebody else changed since is
+not overwritten unseen (`audit.py` compares, in the same transaction).
 
 What the connector does by itself has no actor and is not in the audit log; the timelines of links tell of that.
 """

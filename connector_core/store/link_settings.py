@@ -63,7 +63,7 @@ def having(db: Connection, integration_id: str, group: SameSettings, most: int) 
     return [row["id"] for row in db.execute(LISTED, values).fetchall()]
 
 
-def begin(
+def begin(  # noqa: PLR0913, PLR0917 - what is begun, by whom and when
     db: Connection,
     integration_id: str,
     settings: Mapping[str, object],
@@ -83,7 +83,9 @@ def begin(
     return run_id
 
 
-def undo(db: Connection, integration_id: str, run_id: int, by: str, now: datetime, link_id: int | None) -> int | None:
+def undo(  # noqa: PLR0913, PLR0917 - as above
+    db: Connection, integration_id: str, run_id: int, by: str, now: datetime, link_id: int | None
+) -> int | None:
     """Begin a run that gives links back what a run took from them, all or one; None while another is under way.
 
     Where nothing is left of it to take back, the new run has no link.
@@ -103,7 +105,7 @@ def undo(db: Connection, integration_id: str, run_id: int, by: str, now: datetim
     return undoing
 
 
-def _begun(
+def _begun(  # noqa: PLR0913, PLR0917 - as above
     db: Connection,
     integration_id: str,
     settings: Mapping[str, object],

@@ -53,7 +53,7 @@ def _text(key: str, value: str | None, labels: Mapping[tuple[str, str], str]) ->
 
 
 def _names(app: App, about: About) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
-    """Return what people read for values, and for the settings themselves; a plugin that fails leaves them as stored."""
+    """Return what people read for values, and for the settings; a plugin that fails leaves both as stored."""
     try:
         if about.subject is Subject.INTEGRATION:
             labels, steps = app.setup.labels(about.name), app.setup.looked_at(app.registry.entry(about.name))

@@ -166,16 +166,8 @@ class SetupLinkPages:
         try:
             with self._setup_links.using(request.path_params["token"]):
                 flow.answer(setup_link.name, changed)
-        except Overtaken:  # who that was is not for somebody without a login; the page is of now
-            error = Problem(
-                "overtaken",
-                "Somebody else answered this step meanwhile. Your answer is not saved yet.",
-                "Look at the answers, then click Update to save yours.",
-            )
-            return self._page(console, request, setup_link, form, error=error)
-        except FoundSeveral as exc:  # who they are is not for somebody without a login
-            error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
-            return self._page(console, request, setup_link, form, error=error)
+        except (Overtaken, FoundSeveral) as exc:
+            return self._page(console, request, setup_link, form, error=_without_names(exc))
         except ConnectorError as exc:
             if exc.code == "handover_over":
                 raise
@@ -229,6 +221,17 @@ class SetupLinkPages:
             is_revealed=is_revealed,
             **shared,
         )
+
+
+def _without_names(error: Overtaken | FoundSeveral) -> Problem:
+    """Say what stands in the way; who changed something, or fits, is not for somebody without a login."""
+    if isinstance(error, FoundSeveral):
+        return Problem(error.code, error.message, "Type the whole e-mail address or the account id.")
+    return Problem(
+        "overtaken",
+        "Somebody else answered this step meanwhile. Your answer is not saved yet.",
+        "Look at the answers, then click Update to save yours.",
+    )
 
 
 def _authorizes(setup_link: SetupLink) -> bool:

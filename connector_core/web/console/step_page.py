@@ -202,6 +202,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         current=f"{owner.mark}{step.key}",
         step=step,
         questions=asked,
+        is_advanced_open=bool(error) or any(one.is_advanced and one.needs_a_look for one in asked),
         lacking=[row.label for one in asked for row in one.rows if row.is_required and not row.selected],
         preview=preview(step) if is_ready and findings is None else None,
         findings=None if findings is None else shown_findings(findings),

@@ -14,8 +14,8 @@ NOT_LISTED = (
     "(Project settings > People or Permissions), then click Reload."
 )
 NO_DESKS = (
-    "Jira shows only service desks that the authorized account may see: the site needs Jira Service Management, and the "
-    "account a role in the project (Project settings > People). Ask a Jira admin, then click Reload."
+    "Jira shows only service desks that the authorized account may see: the site needs Jira Service Management, and "
+    "the account a role in the project (Project settings > People). Ask a Jira admin, then click Reload."
 )
 NO_REQUEST_TYPES = (
     "The service desk has no request type that the authorized account may see. Add one in Project settings > Request "
