@@ -178,6 +178,8 @@ class SetupStep:
     text: str = ""
     #: What is offered for copying.
     values: tuple[CopyValue, ...] = ()
+    #: Answers are texts that may hold values of the incident: those there are stand beside the questions.
+    takes_templates: bool = False
     #: How a person has the ticketing system send something, where its step hands out a webhook: whoever sets up is told
     #: whether a signed delivery arrives then, be it about a ticket of ours or not.
     test_event: str = ""

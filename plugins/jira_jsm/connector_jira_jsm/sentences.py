@@ -31,9 +31,7 @@ CLOSE_STATUS_TEXT = (
 FIELDS_HELP = "Values for the request's other fields. Required ones need a value."
 FIELDS_TEXT = (
     "A value is a constant, an entry of the field's list, or a template over the incident, such as "
-    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. Variables: "
-    "incident.id, title, description, priority, issue, url and opened_at; incident.device.id, name, model, "
-    "serial_number, mac, firmware and vendor; incident.location.id, name, path, address and timezone."
+    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}."
 )
 FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
 FIELDS_COMPLETE = "Every required field has a value."
