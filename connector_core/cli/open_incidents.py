@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from connector_core.store import SettingsRun
 
 
+_MOST_NAMED = 20
+
+
 @click.command("apply-settings")
 @click.argument("integration")
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what would change.")
@@ -86,7 +89,7 @@ def _print(app: App, integration: str, preview: Preview, *, as_json: bool) -> No
                 "changes": [
                     {
                         "incidents": one.group.count,
-                        "links": list(one.links),
+                        "links": [number for number, _ in one.links],
                         "without_ticket": one.group.is_unmade,
                         "changed": {name: list(pair) for name, pair in one.changed.items()},
                         "kept": {name: list(pair) for name, pair in one.kept.items()},
@@ -98,7 +101,9 @@ def _print(app: App, integration: str, preview: Preview, *, as_json: bool) -> No
         return
     labels = app.setup.labels(integration)
     for one in preview.affected:
-        click.echo(f"{one.group.count} open incidents (links {', '.join(map(str, one.links)) or '…'}):")
+        named = ", ".join(name for _, name in one.links[:_MOST_NAMED])
+        more = ", …" if one.group.count > _MOST_NAMED else ""
+        click.echo(shown(f"{one.group.count} open incidents ({named}{more}):"))
         for name, (before, after) in one.changed.items():
             click.echo(shown(f"  {name}: {_words(labels, name, before)} → {_words(labels, name, after)}"))
     for name, theirs, now in sorted(

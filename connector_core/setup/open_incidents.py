@@ -42,8 +42,8 @@ class Affected:
     after: Mapping[str, Any]
     #: What stays although it is another one today, by setting: theirs and today's.
     kept: Mapping[str, tuple[Any, Any]]
-    #: Some of the links.
-    links: tuple[int, ...] = ()
+    #: Some of the links, with the keys of their tickets, or of incidents without one.
+    links: tuple[tuple[int, str], ...] = ()
 
     @property
     def changed(self) -> dict[str, tuple[Any, Any]]:

@@ -46,7 +46,7 @@ TAKEN_IN = (
     f" AND CASE WHEN {_UNMADE} THEN 1 ELSE 0 END = ?6"
 )
 LISTED = (
-    "SELECT id, settings FROM link"  # noqa: S608 - as above
+    "SELECT id, COALESCE(ticket_key, incident_id) AS name FROM link"  # noqa: S608 - as above
     f" WHERE {_OPEN} AND settings = ?3 AND CASE WHEN {_UNMADE} THEN 1 ELSE 0 END = ?4 ORDER BY id LIMIT ?5"
 )
 
@@ -57,10 +57,10 @@ def same_settings(db: Connection, integration_id: str) -> list[SameSettings]:
     return [SameSettings(json.loads(row["settings"]), bool(row["is_unmade"]), row["links"]) for row in rows]
 
 
-def having(db: Connection, integration_id: str, group: SameSettings, most: int) -> list[int]:
-    """Return some of the open links that have these settings."""
+def having(db: Connection, integration_id: str, group: SameSettings, most: int) -> list[tuple[int, str]]:
+    """Return some of the open links that have these settings, each with the key of its ticket, or of its incident."""
     values = (integration_id, DISCARDED, write_json(dict(group.settings)), int(group.is_unmade), most)
-    return [row["id"] for row in db.execute(LISTED, values).fetchall()]
+    return [(row["id"], row["name"]) for row in db.execute(LISTED, values).fetchall()]
 
 
 def begin(  # noqa: PLR0913, PLR0917 - what is begun, by whom and when

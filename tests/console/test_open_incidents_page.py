@@ -48,7 +48,7 @@ def test_they_are_previewed_applied_and_undone(served, admin):
     """From the integration's page; each step is a click, and the link tells of it with names."""
     assert f'href="{PAGE}"' in admin.get("/integrations/helpdesk").text
     page = admin.get(PAGE).text
-    assert "close status: nothing <b>Closed</b> (10002)" in " ".join(shown(page).split())
+    assert "Close status: nothing <b>Closed</b> (10002)" in " ".join(shown(page).split())
     assert "Desk: 1 stays (now 2)" in " ".join(shown(page).split())
 
     answer = admin.post(PAGE, version=version(page))

@@ -117,7 +117,11 @@ class _Words:
     def of(self, changed: Mapping[str, tuple[Any, Any]]) -> list[Changed]:
         """Put settings into words."""
         return [
-            Changed(self._labels.get(name, name.replace("_", " ")), self._value(name, old), self._value(name, new))
+            Changed(
+                self._labels.get(name, name.replace("_", " ").capitalize()),
+                self._value(name, old),
+                self._value(name, new),
+            )
             for name, (old, new) in changed.items()
         ]
 
