@@ -112,7 +112,9 @@ class OpenIncidents:
             raise ChangedMeanwhile("the settings")
         if not preview.affected:
             raise ConfigError(
-                "No open incident has other settings that could be changed.", code="settings_nothing_to_apply"
+                "No open incident has other settings that could be changed.",
+                code="settings_nothing_to_apply",
+                fix="There is nothing to do.",
             )
         wanted = [(one.group, one.after) for one in preview.affected]
         run_id = self.store.link_settings.begin(integration_id, preview.settings, wanted, by, self.clock.now())
@@ -129,9 +131,13 @@ class OpenIncidents:
         """
         run = self.store.link_settings.get(run_id)
         if run is None or run.integration_id != integration_id:
-            raise ConfigError(f"{integration_id} has no run {run_id}.", code="settings_run_unknown")
+            raise ConfigError(
+                f"{integration_id} has no run {run_id}.", code="settings_run_unknown", fix="List its runs."
+            )
         if not run.can_be_undone:
-            raise ConfigError(f"Nothing of run {run_id} can be undone.", code="settings_nothing_to_undo")
+            raise ConfigError(
+                f"Nothing of run {run_id} can be undone.", code="settings_nothing_to_undo", fix="Choose another run."
+            )
         undoing = self.store.link_settings.undo(integration_id, run_id, by, self.clock.now(), link_id)
         if undoing is None:
             raise _under_way()
