@@ -47,8 +47,10 @@ from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
+from connector_core.setup.display_names import DisplayNameSetup
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.notifiers import NotifierSetup
+from connector_core.setup.open_incidents import OpenIncidents
 from connector_core.setup.organizations import Organizations
 from connector_core.setup.routing import RoutingSetup
 from connector_core.setup.setup_links import SetupLinks
@@ -79,6 +81,8 @@ class App:
     breakers: Breakers
     metrics: Metrics
     setup: SetupFlow
+    open_incidents: OpenIncidents
+    display_names: DisplayNameSetup
     authorizing: Authorizing
     source_setup: SourceSetup
     routing: RoutingSetup
@@ -241,6 +245,7 @@ def build_app(
     )
     managed_webhooks = ManagedWebhooks(store.webhooks, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
+    open_incidents = OpenIncidents(store, registry, breakers, clock, log, engine.nudge)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
@@ -258,9 +263,18 @@ def build_app(
         duties=duties,
         is_alone=node.is_alone,
     )
-    notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
     replaying = Replaying(store, registry, delivery_log, duties, clock, log, after=engine.nudge)
     round_trips = RoundTrips(store, registry, reconciler, clock, log, after=engine.nudge)
+    notifying = Notifying(
+        store,
+        registry.notifiers,
+        config,
+        Conditions(store, registry, poller, clock).of,
+        clock,
+        log,
+        organization_name=registry.organization_name,
+        called=registry.title_of,
+    )
     by_the_clock = ByTheClock(
         store=store,
         registry=registry,
@@ -269,6 +283,7 @@ def build_app(
         poller=poller,
         managed_webhooks=managed_webhooks,
         setup=setup,
+        open_incidents=open_incidents,
         configured=configured,
         applying=applying,
         duties=duties,
@@ -299,6 +314,8 @@ def build_app(
         breakers=breakers,
         metrics=metrics,
         setup=setup,
+        open_incidents=open_incidents,
+        display_names=DisplayNameSetup(store, setup, config, log),
         authorizing=authorizing,
         source_setup=source_setup,
         routing=RoutingSetup(store, registry, config, clock, log),

@@ -36,6 +36,7 @@ from connector_core.registry.site_names import SiteNames
 from connector_core.setup.applying import Applying
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.open_incidents import OpenIncidents
 from connector_core.shares import SharedCrew
 from connector_core.store import Duty, Store
 
@@ -45,6 +46,7 @@ LOOK_FOR_PROBES_S = LOOK_FOR_REPLAYS_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 LOOK_FOR_RENEWALS_S = 1.0
 LOOK_FOR_ACTIVE_S = 2.0
+LOOK_FOR_SETTINGS_S = 2.0
 FIRST_CHECKUP_S = FIRST_FORGOTTEN_S = 60.0
 LOOK_FOR_CHECKUPS_S = 60.0
 LOOK_FOR_CHANGES_S = 5.0
@@ -78,6 +80,7 @@ class ByTheClock:
     poller: SourcePoller
     managed_webhooks: ManagedWebhooks
     setup: SetupFlow
+    open_incidents: OpenIncidents
     configured: ConfiguredIntegrations
     applying: Applying
     duties: Duties
@@ -126,6 +129,7 @@ class ByTheClock:
             Job("replay", LOOK_FOR_REPLAYS_S, self.replaying.step),
             Job("waiting", LOOK_FOR_ACTIVE_S, self._waiting.release),
             Job("authorize", RETRY_AUTHORIZATIONS_S, self._authorize, first_s=0.0),
+            Job("settings", LOOK_FOR_SETTINGS_S, self._apply_settings),
             Job("renew", LOOK_FOR_RENEWALS_S, self._renew),
             Job("checkup", LOOK_FOR_CHECKUPS_S, self.check_up, first_s=FIRST_CHECKUP_S),
             Job("recheck", LOOK_FOR_CHANGES_S, self.check_changed, first_s=FIRST_CHECKUP_S),
@@ -182,6 +186,12 @@ class ByTheClock:
     def tests(self) -> Errands:
         """Integrations that have a test incident under way."""
         return self._errands("test", self.round_trips.step, LOOK_FOR_TESTS_S, is_writing=True)
+
+    def _settings(self) -> Errands:
+        """Integrations whose open incidents get other settings."""
+        return self._errands(
+            "settings", self.open_incidents.work, LOOK_FOR_SETTINGS_S, mark=self.open_incidents.mark, is_writing=True
+        )
 
     @cached_property
     def _waiting(self) -> WaitingIncidents:
@@ -279,6 +289,10 @@ class ByTheClock:
     def _go_on_with_tests(self) -> None:
         """Have the test incidents go on that are under way."""
         self.tests.send(self.store.round_trips.all_running())
+
+    def _apply_settings(self) -> None:
+        """Go on with every run over open incidents."""
+        self._settings.send(self.open_incidents.due())
 
     def _renew(self) -> None:
         """Have every renewal asked for again whose answer was lost."""

@@ -25,6 +25,7 @@ from connector_core.contract.setup_steps import (
     fetch_choices,
     fetch_rows,
 )
+from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import Arrived
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.questionnaire import FoundSeveral
@@ -70,6 +71,8 @@ def introduce(number: int, step: SetupStep) -> None:
     click.echo(step.help)
     if step.text:
         click.echo(f"\n{step.text}\n")
+    if step.takes_templates:
+        click.echo(f"Variables: {', '.join(text for text, _ in variables())}.")
     for copied in step.values:
         click.echo(_copied(copied.label, copied.masked))
 
@@ -169,7 +172,7 @@ def _choose(asked: SetupField, present: object) -> str:
     while True:
         try:
             choices = fetch_choices(asked)
-            click.echo(f"{len(choices)} found.")
+            click.echo(f"{len(choices)} found." if choices else joined("The list is empty.", asked.when_empty))
         except ConnectorError as exc:
             choices = ()
             click.secho(joined("The list could not be fetched.", exc.message, fix_in_terminal(exc)), fg="red")

@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 
 
 class _Commands(click.Group):
-    """What there is to do; what authorizes is loaded when it is called, for a listing needs none of it."""
+    """What there is to do; what few call is loaded when it is called, for a listing needs none of it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
-        return sorted([*super().list_commands(ctx), "authorize", "test"])
+        return sorted([*super().list_commands(ctx), "apply-settings", "authorize", "test"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command."""
+        if cmd_name == "apply-settings":
+            from connector_core.cli.open_incidents import apply_settings  # noqa: PLC0415 - as said
+
+            return apply_settings
         if cmd_name == "authorize":
             from connector_core.cli.authorizing import authorize  # noqa: PLC0415 - as said
 
@@ -209,6 +213,28 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
 
 @integrations.command()
 @click.argument("integration")
+@click.argument("name")
+@config_option
+def rename(integration: str, name: str, config_path: str | None) -> None:
+    """Have people read NAME for INTEGRATION; an empty one takes that back. Its id stays."""
+    with opened(config_path) as app:
+        kept = app.display_names.integration(integration, name)
+    click.echo(f"{integration} is called {kept}." if kept else f"{integration} has no name of its own any more.")
+
+
+@integrations.command()
+@click.argument("integration")
+@click.argument("new")
+@config_option
+def duplicate(integration: str, new: str, config_path: str | None) -> None:
+    """Make NEW as a draft with the answers of INTEGRATION, but without its secrets and its authorization."""
+    with opened(config_path) as app:
+        app.setup.duplicate(integration, new)
+        click.echo(f"{new} was made, with the answers of {integration}. {_next(app.setup, new)}")
+
+
+@integrations.command()
+@click.argument("integration")
 @config_option
 def disable(integration: str, config_path: str | None) -> None:
     """Pause INTEGRATION: nothing is synced until it is enabled again."""
@@ -250,6 +276,7 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
 def _row(record: IntegrationRecord) -> dict[str, Any]:
     return {
         "id": record.id,
+        "name": record.name,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
@@ -281,7 +308,8 @@ def _place(config: Config, record: IntegrationRecord) -> str:
 
 def _print_yaml(record: IntegrationRecord) -> None:
     name = record.id.upper().replace("-", "_")
-    settings: dict[str, Any] = {"plugin": record.plugin, **record.answers}
+    named = {"name": record.name} if record.name else {}
+    settings: dict[str, Any] = {"plugin": record.plugin, **named, **record.answers}
     settings |= {key: f"${{env:{name}_{key.upper()}}}" for key in record.secret_answers}
     if record.rules:
         settings["fields"] = {name.value: rule.model_dump(mode="json") for name, rule in record.rules.items()}

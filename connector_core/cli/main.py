@@ -50,11 +50,7 @@ _COMMANDS = {
         "notifications",
         "Tell people when something needs attention.",
     ),
-    "organizations": (
-        "connector_core.cli.organizations",
-        "organizations",
-        "Remove an organization with everything of it.",
-    ),
+    "organizations": ("connector_core.cli.organizations", "organizations", "List organizations, name or remove one."),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
     "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
     "recreate": ("connector_core.cli.links", "recreate", "Make a new ticket in place of one that is gone."),

@@ -1,4 +1,4 @@
-"""`connector organizations` and `incidents`: remove what is stored of an organization, or of one incident."""
+"""`connector organizations` and `incidents`: which organizations there are; remove one, or what is stored of an incident."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.cli.opening import config_option, json_option, opened, viewed
+from connector_core.cli.opening import config_option, json_option, looking, opened, viewed
 from connector_core.cli.output import print_json, print_rows, shown, waiting
 from connector_core.contract.errors import ConfigError
 
@@ -22,7 +22,7 @@ yes_option = click.option("--yes", is_flag=True, help="Remove it; this cannot be
 
 @click.group()
 def organizations() -> None:
-    """Remove an organization with everything that is stored of it."""
+    """List organizations, name or remove one."""
 
 
 @organizations.command("remove")
@@ -127,3 +127,35 @@ def _print(removal: Removal, *, as_json: bool, said: str) -> None:
 
 def _print_counts(rows: Mapping[str, int]) -> None:
     print_rows([{"table": table, "rows": number} for table, number in rows.items()], as_json=False, empty="Nothing.")
+
+
+@organizations.command("list")
+@config_option
+@json_option
+def list_organizations(config_path: str | None, *, as_json: bool) -> None:
+    """List all organizations of the configuration file."""
+    with looking(config_path) as reader:
+        counts: dict[str, int] = {}
+        for record in reader.registry.records().values():
+            counts[record.organization] = counts.get(record.organization, 0) + 1
+        rows = [
+            {
+                "id": one.id,
+                "name": reader.registry.organization_name(one.id),
+                "name_in_file": one.is_named,
+                "integrations": counts.get(one.id, 0),
+            }
+            for one in reader.config.organizations.values()
+        ]
+    print_rows(rows, as_json=as_json, empty="There is no organization in the configuration file.")
+
+
+@organizations.command()
+@click.argument("organization")
+@click.argument("name")
+@config_option
+def rename(organization: str, name: str, config_path: str | None) -> None:
+    """Have people read NAME for ORGANIZATION; an empty one takes that back. Its id stays."""
+    with opened(config_path) as app:
+        kept = app.display_names.organization(organization, name)
+    click.echo(f"{organization} is called {kept}." if kept else f"{organization} has no name of its own any more.")

@@ -234,7 +234,15 @@ def _organization(
         key: NotifierConfig(settings, document.position((*path, "notifications", key))[0])
         for key, settings in entry.notifications.items()
     }
-    return OrganizationConfig(name, entry.name or name, source, integrations, notifications, entry.routing or ())
+    return OrganizationConfig(
+        name,
+        entry.name or name,
+        source,
+        integrations,
+        notifications,
+        entry.routing or (),
+        is_named=entry.name is not None,
+    )
 
 
 def _source(
@@ -267,6 +275,7 @@ def _integration(
         comments=(entry.comments.to_ticket, entry.comments.to_incident),
         line=document.position(path)[0],
         test_at="" if entry.test == "off" else entry.test,
+        name=entry.name or "",
     )
 
 

@@ -64,6 +64,8 @@ class IntegrationConfig:
     comments: tuple[ToTicket, ToIncident]
     line: int
     test_at: str = ""
+    #: What people call it, nothing where that is its id.
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class OrganizationConfig:
     integrations: Mapping[str, IntegrationConfig]
     notifications: Mapping[str, NotifierConfig] = field(default_factory=dict)
     routing: RoutingRules = ()
+    #: Whether the file says what people call it.
+    is_named: bool = False
 
 
 @dataclass

@@ -23,6 +23,7 @@ from pydantic import (
 from connector_core.contract.addresses import http_address
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.daily import time_of_day
+from connector_core.contract.display_names import display_name
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
@@ -425,6 +426,9 @@ class IntegrationEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the ticketing plugin.")
+    name: Annotated[str, AfterValidator(display_name)] | None = Field(
+        None, description="What people read, in any letters. Default: the id."
+    )
     enabled: bool = Field(True, description="false pauses the integration and keeps what it knows.")
     webhook_secret: OneOrMoreSecrets | None = Field(
         None, description="Secret that the ticketing system signs its calls with; a list accepts each of several."

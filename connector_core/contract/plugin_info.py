@@ -92,6 +92,11 @@ class PluginInfo:
         return self.short_title or self.platform or self.title
 
     @property
+    def fixed_settings(self) -> frozenset[str]:
+        """The settings of a link that its ticket cannot change any more: where it was made."""
+        return self.link_settings & self.place_settings
+
+    @property
     def defaults(self) -> frozenset[str]:
         """The settings that have a value without an answer."""
         fields = self.settings.model_fields.items()

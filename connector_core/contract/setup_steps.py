@@ -67,6 +67,10 @@ class SetupField:
     rows: Callable[[], Sequence[SetupField]] | None = None
     #: Beside the choices any other text will do too.
     may_be_typed: bool = False
+    #: Says why the list may be empty, and what to do: a licence or a role that is missing on the other side.
+    when_empty: str = ""
+    #: Most leave it alone: it is folded away under its step's other questions until it has an answer.
+    is_advanced: bool = False
     #: The list comes from nowhere, so that there is nothing to reload.
     is_fixed: bool = False
     #: Says what is wrong with an answer, nothing when it is good.
@@ -174,6 +178,8 @@ class SetupStep:
     text: str = ""
     #: What is offered for copying.
     values: tuple[CopyValue, ...] = ()
+    #: Answers are texts that may hold values of the incident: those there are stand beside the questions.
+    takes_templates: bool = False
     #: How a person has the ticketing system send something, where its step hands out a webhook: whoever sets up is told
     #: whether a signed delivery arrives then, be it about a ticket of ours or not.
     test_event: str = ""

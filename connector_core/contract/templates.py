@@ -50,6 +50,21 @@ def sample_incident() -> Incident:
     )
 
 
+@lru_cache(maxsize=1)
+def variables() -> Sequence[tuple[str, str]]:
+    """Return every value of an incident that a text may hold, as it is written there, each with an example."""
+    sample = sample_incident()
+    parts = {"incident": sample, "incident.device": sample.device, "incident.location": sample.location}
+    names = [
+        f"{prefix}.{name}"
+        for prefix, part in parts.items()
+        for name, value in part or ()
+        if value is not None and f"{prefix}.{name}" not in parts
+    ]
+    written = [f"{{{{ {name} }}}}" for name in names]
+    return [(text, render(text, sample)) for text in written]
+
+
 def is_template(text: str) -> bool:
     """Return whether a text holds anything to be filled in."""
     return "{{" in text or "{%" in text or "{#" in text

@@ -161,9 +161,8 @@ class InboundCheck:
         if not seen:
             return _ok("webhook_deliveries", "No delivery has come in yet")
         detail = f"The last one came {_moment(last or now)}. "
-        detail += (
-            f"Of the last {seen}, {unlinked} were about tickets that are not linked to an incident and were ignored."
-        )
+        ignored = "was about a ticket that is" if unlinked == 1 else "were about tickets that are"
+        detail += f"Of the last {seen}, {unlinked} {ignored} not linked to an incident, and ignored."
         if seen == unlinked:
             return _warning(
                 "webhook_unlinked",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Final, TypedDict, Unpack
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -135,13 +136,17 @@ def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-def choice_step(key: str, load: Load, *, label: str, hint: str = "", **words: Unpack[StepWords]) -> SetupStep:
+def choice_step(
+    key: str, load: Load, *, label: str, hint: str = "", when_empty: str = "", **words: Unpack[StepWords]
+) -> SetupStep:
     """Ask for one entry of a list, such as a queue; `key` is the setting, `hint` stands beside the question.
+
+    `when_empty` says in place of an empty list why it may be that.
 
     >>> choice_step("queue", lambda: [Choice("3", "AV Support")], label="Queue", title="Select Queue").key
     'queue'
     """
-    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load),), words)
+    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load, when_empty=when_empty),), words)
 
 
 def close_step(
@@ -156,7 +161,8 @@ def close_step(
     """Ask for the status that a ticket gets when its incident is resolved, as the setting `close_status`.
 
     `load` lists the statuses; where it cannot list all of them, any other `may_be_typed`. `keep_open` comes last, for
-    those who close tickets by hand. `more` are questions about what closing needs, such as a close code.
+    those who close tickets by hand. `more` are questions about what closing needs, such as a close code; those that
+    are not required are folded away.
 
     >>> close_step(statuses, keep_open=Choice("none", "Do not close"), title="Close Status").key
     'close_status'
@@ -166,7 +172,7 @@ def close_step(
         return [*load(), *([keep_open] if keep_open is not None else [])]
 
     asked = SetupField("close_status", "Close status", hint, FieldKind.CHOICE, load=choices, may_be_typed=may_be_typed)
-    return _step("close_status", (asked, *more), words)
+    return _step("close_status", (asked, *(replace(one, is_advanced=not one.required) for one in more)), words)
 
 
 def webhook_step(

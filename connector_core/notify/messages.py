@@ -6,7 +6,7 @@ All that a notification says is in this file. Names and reasons come from others
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -101,6 +101,8 @@ class Writer:
     organization: str
     organization_name: str
     zone: str = "UTC"
+    #: Returns what people call an integration.
+    called: Callable[[str], str] = str
 
     def of(self, notices: Sequence[Notice], *, message_id: str, now: datetime, are_left: bool) -> Message:
         """Put notices into words; `are_left` says whether others were told that are not over."""
@@ -157,7 +159,7 @@ class Writer:
         if count := facts.get("count"):
             facts["count"] = "1 incident" if count == "1" else f"{count} incidents"
         source = facts.get("system") or "The source"
-        named = on_a_line(notice.integration, _LONGEST_NAME) or source
+        named = on_a_line(self.called(notice.integration), _LONGEST_NAME) or source
         return {**facts, "integration": named, "source": source, "since": self._time(notice.since)}
 
     def _time(self, moment: datetime) -> str:

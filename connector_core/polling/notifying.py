@@ -52,6 +52,9 @@ class Notifying:
     clock: Clock
     log: FilteringBoundLogger
     send: Send = send
+    #: Return what people call an organization, and an integration.
+    organization_name: Callable[[str], str] = str
+    called: Callable[[str], str] = str
 
     def intervals(self) -> dict[str, float]:
         """Return the seconds between two looks, by notifier."""
@@ -187,11 +190,11 @@ class Notifying:
         self.store.notifiers.save_sending(notifier.organization, failing)
 
     def _writer(self, notifier: Notifier, settings: AnyNotifier) -> Writer:
-        organization = self.config.organizations.get(notifier.organization)
         return Writer(
             public_url=self.config.server.public_url,
             organization=notifier.organization,
-            organization_name=notifier.organization if organization is None else organization.name,
+            organization_name=self.organization_name(notifier.organization),
+            called=self.called,
             zone=settings.quiet_hours.zone if settings.quiet_hours is not None else "UTC",
         )
 

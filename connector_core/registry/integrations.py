@@ -81,6 +81,7 @@ class Registry:
         self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit, answers, delivery_log)
         self._fresh = Fresh(store, self._load)
         self.sources = Sources(store, plugins, config, metrics, clock, log, permit, answers, delivery_log)
+        self._names = Fresh(store, self._load_names)
         self.notifiers = Notifiers(store, config)
 
     def entries(self) -> Sequence[Entry]:
@@ -136,6 +137,21 @@ class Registry:
             return known_secrets(self._config, source.settings, source.plugin_settings)
         except ConfigError:  # of what is not there nothing is known
             return known_secrets(self._config)
+
+    def title_of(self, integration_id: str) -> str:
+        """Return what people call an integration, also one whose plugin is not at hand or that was removed."""
+        state = self._fresh.get()
+        if integration_id in state.entries:
+            return state.entries[integration_id].record.title
+        broken = state.broken.get(integration_id)
+        return integration_id if broken is None else broken[0].title
+
+    def organization_name(self, organization: str) -> str:
+        """Return what people call an organization: as the file says, else as it was named in set-up."""
+        known = self._config.organizations.get(organization)
+        if known is not None and known.is_named:
+            return known.name
+        return self._names.get().get(organization, organization)
 
     def names(self, integration_id: str, organization: str) -> Names:
         """Return what both systems are called, as far as their plugins are at hand."""
@@ -227,6 +243,7 @@ class Registry:
     def reload(self) -> None:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
         self._fresh.forget()
+        self._names.forget()
         self.sources.forget()
         self.notifiers.forget()
 
@@ -254,6 +271,10 @@ class Registry:
             broken = {name: broken[name] for name in ids if name in broken}
             self._let_go(self._keepers.keys() - entries.keys())
         return found.version, _State(entries, broken, *_grouped(known, entries, found.changed, self._routes))
+
+    def _load_names(self, _: tuple[int, Mapping[str, str]] | None) -> tuple[int, Mapping[str, str]]:
+        version = self._store.integrations.version()  # first: what changes meanwhile is read again
+        return version, self._store.display_names.of_organizations()
 
     def _let_go(self, removed: Collection[str]) -> None:
         """Let go of what outlives a change of settings, but not the integration."""

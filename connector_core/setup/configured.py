@@ -206,6 +206,7 @@ class ConfiguredIntegrations:
             secret_answers=secret,
             webhook_secrets=written.webhook_secrets,
             rules=written.rules,
+            name=written.name,
             comments=known.comments.changed(*written.comments, now),
             test_at=written.test_at,
             draft=None,

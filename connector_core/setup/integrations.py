@@ -16,8 +16,9 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
-from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
+from connector_core.contract.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
 from connector_core.contract.daily import time_of_day
+from connector_core.contract.display_names import LONGEST
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.merge import DEFAULT_RULES, Rules
@@ -110,6 +111,38 @@ class SetupFlow:
         if not self.store.integrations.begin(begun):
             raise IntegrationExists(f"There is an integration {integration_id!r} already.")
         self.log.info("integration_created", integration=integration_id, organization=organization, plugin=plugin)
+
+    def duplicate(self, integration_id: str, new_id: str) -> None:
+        """Start a new integration with the answers of another one, as a draft of the same organization.
+
+        It has no secret and no authorization of that: a grant that two renew is lost by one of them, and deliveries
+        are told apart by their secrets. What is synced and the names of answers come along.
+
+        Raises:
+            IntegrationExists: the name is taken.
+            ConfigError: there is no integration to duplicate.
+        """
+        known = self.registry.entry(integration_id).record
+        now = self.clock.now()
+        copy = IntegrationRecord(
+            id=new_id,
+            organization=known.organization,
+            plugin=known.plugin,
+            origin=Origin.SETUP,
+            state=IntegrationState.DRAFT,
+            answers=dict(known.answers),
+            secret_answers={},
+            webhook_secrets=(),
+            created_at=now,
+            rules=known.rules,
+            comments=CommentRules().changed(known.comments.to_ticket, known.comments.to_incident, now),
+            name=f"Copy of {known.title}"[:LONGEST],
+        )
+        if not self.store.integrations.begin(copy):
+            raise IntegrationExists(f"There is an integration {new_id!r} already.")
+        for (key, value), label in self.labels(integration_id).items():
+            self.remember_label(new_id, key, value, label)
+        self.log.info("integration_duplicated", integration=new_id, of=integration_id)
 
     def remove(self, integration_id: str) -> None:
         """Delete an integration that was made in set-up, with its links.
@@ -208,13 +241,7 @@ class SetupFlow:
         Raises:
             ConfigError: the integration is written in the configuration file.
         """
-
-        def with_rules(known: IntegrationRecord) -> IntegrationRecord:
-            all_rules = {**known.rules, **rules}
-            return replace(known, rules={name: rule for name, rule in all_rules.items() if rule != DEFAULT_RULES[name]})
-
-        self._change_here(integration_id, with_rules)
-        self.store.lanes.wake_all(integration_id, self.clock.now())
+        self.set_synced(integration_id, rules)
 
     def set_comments(
         self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
@@ -224,17 +251,28 @@ class SetupFlow:
         Raises:
             ConfigError: the integration is written in the configuration file, or its plugin cannot do that.
         """
+        self.set_synced(integration_id, {}, to_ticket, to_incident)
+
+    def set_synced(
+        self,
+        integration_id: str,
+        rules: Rules,
+        to_ticket: ToTicket | None = None,
+        to_incident: ToIncident | None = None,
+    ) -> None:
+        """Change how fields are kept in sync and which comments are, in one step; raises as both do."""
         plugin = self.registry.entry(integration_id).plugin
         wanted = {COMMENT_HOOKS["to_ticket"]: to_ticket, COMMENT_HOOKS["to_incident"]: to_incident}
         if not all(plugin.implements(hook) for hook, value in wanted.items() if value not in {None, "none"}):
             raise ConfigError(f"The plugin {plugin.name} cannot carry comments this way.", code="comments_unsupported")
 
-        def with_comments(known: IntegrationRecord) -> IntegrationRecord:
+        def synced(known: IntegrationRecord) -> IntegrationRecord:
             kept, now = known.comments, self.clock.now()
-            changed = kept.changed(to_ticket or kept.to_ticket, to_incident or kept.to_incident, now)
-            return replace(known, comments=changed)
+            comments = kept.changed(to_ticket or kept.to_ticket, to_incident or kept.to_incident, now)
+            fields = {name: rule for name, rule in {**known.rules, **rules}.items() if rule != DEFAULT_RULES[name]}
+            return replace(known, rules=fields, comments=comments)
 
-        self._change_here(integration_id, with_comments)
+        self._change_here(integration_id, synced)
         self.store.lanes.wake_all(integration_id, self.clock.now())
 
     def set_test_at(self, integration_id: str, text: str) -> None:

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.models import Grant
-from connector_core.store.acting import actor
+from connector_core.contract.setup_steps import WEBHOOK_SECRET
+from connector_core.store.acting import actor, seen
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import (
     About,
@@ -22,6 +23,7 @@ from connector_core.store.records import (
     AuditFilter,
     IntegrationRecord,
     NotifierRecord,
+    Overtaken,
     SetupLink,
     SourceRecord,
     Subject,
@@ -34,16 +36,27 @@ KEPT_FOR = timedelta(days=400)
 MOST_CHARS = 300
 #: Of a long value so much is shown before what differs.
 CONTEXT_CHARS = 40
+_DRAFT = "draft: "
+#: Acts after which something is set otherwise.
+_SETTING = frozenset({Act.CREATED, Act.CHANGED, Act.ACTIVATED, Act.DISABLED, Act.REMOVED})
 NO_SECRET, SOME_SECRET, OTHER_SECRET = None, "set", "set anew"
 
 Changes = Mapping[str, tuple[str | None, str | None]]
 
 
-def note(db: Connection, act: Act, about: About, changes: Changes | None = None) -> None:
-    """Write down what somebody does; nothing when nobody does, since the connector acts by itself."""
+def note(
+    db: Connection, act: Act, about: About, changes: Changes | None = None, secrets: frozenset[str] = frozenset()
+) -> None:
+    """Write down what somebody does; nothing when nobody does, since the connector acts by itself.
+
+    Raises:
+        Overtaken: somebody else changed the same since whoever acts looked at it.
+    """
     who = actor()
     if who is None:
         return
+    if changes and act in _SETTING:
+        _refuse_overtaken(db, about, changes, secrets)
     db.execute(
         "INSERT INTO audit_entry (at, organization, actor, via, act, subject, name, changes)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -60,6 +73,32 @@ def note(db: Connection, act: Act, about: About, changes: Changes | None = None)
     )
 
 
+def version(db: Connection, organization: str) -> int:
+    """Return the number of the last thing that was done about an organization: what a page shows is of then."""
+    return int(
+        db.execute("SELECT COALESCE(MAX(id), 0) FROM audit_entry WHERE organization = ?", (organization,)).fetchone()[0]
+    )
+
+
+def _refuse_overtaken(db: Connection, about: About, changes: Changes, secrets: frozenset[str]) -> None:
+    known = seen()
+    if known is None:
+        return
+    rows = db.execute(
+        "SELECT * FROM audit_entry WHERE organization = ? AND id > ? AND subject = ? AND name = ? ORDER BY id",
+        (about.organization, known, about.subject, about.name),
+    )
+    mine = {_of_draft(name) for name in changes}
+    since = [entry for entry in map(_read, rows.fetchall()) if entry.act in _SETTING]
+    if entries := [entry for entry in since if mine & {_of_draft(name) for name in entry.changes}]:
+        raise Overtaken(entries, changes, secrets)
+
+
+def _of_draft(name: str) -> str:
+    """Return the name of a value, whether it is in effect or held as a draft."""
+    return name.removeprefix(_DRAFT)
+
+
 def note_integration(db: Connection, before: IntegrationRecord | None, after: IntegrationRecord) -> None:
     """Write down what is different of an integration, if anything that a person decides is."""
     changes = _changes(_shown_integration(before), _shown_integration(after))
@@ -67,7 +106,14 @@ def note_integration(db: Connection, before: IntegrationRecord | None, after: In
     webhook = _changed_secrets(_webhook_secret(before), _webhook_secret(after))
     found = {**changes, **secrets, **webhook}
     if found:
-        note(db, _act(before, after), About(Subject.INTEGRATION, after.id, after.organization), found)
+        about = About(Subject.INTEGRATION, after.id, after.organization)
+        note(
+            db,
+            _act(before, after),
+            about,
+            found,
+            _names(after.secret_answers, {} if before is None else before.secret_answers),
+        )
 
 
 def note_source(db: Connection, before: SourceRecord | None, after: SourceRecord) -> None:
@@ -77,7 +123,8 @@ def note_source(db: Connection, before: SourceRecord | None, after: SourceRecord
     secrets = _changed_secrets({} if before is None else before.secret_answers, after.secret_answers)
     if found := {**changes, **secrets}:
         act = Act.CREATED if before is None else Act.CHANGED
-        note(db, act, About(Subject.SOURCE, after.organization, after.organization), found)
+        about = About(Subject.SOURCE, after.organization, after.organization)
+        note(db, act, about, found, _names(after.secret_answers, {} if before is None else before.secret_answers))
 
 
 def note_notifier(db: Connection, before: NotifierRecord | None, after: NotifierRecord) -> None:
@@ -86,7 +133,8 @@ def note_notifier(db: Connection, before: NotifierRecord | None, after: Notifier
     secrets = _changed_secrets({} if before is None else before.secrets, after.secrets)
     if found := {**changes, **secrets}:
         act = Act.CREATED if before is None else Act.CHANGED
-        note(db, act, About(Subject.NOTIFIER, after.name, after.organization), found)
+        about = About(Subject.NOTIFIER, after.name, after.organization)
+        note(db, act, about, found, _names(after.secrets, {} if before is None else before.secrets))
 
 
 def note_routing(db: Connection, organization: str, before: str | None, after: str | None) -> None:
@@ -175,14 +223,20 @@ def _shown_integration(record: IntegrationRecord | None) -> dict[str, Any]:
     comments = record.comments
     return {
         "plugin": record.plugin,
+        "display name": record.name,
         "state": record.state,
         **record.answers,
-        **{f"draft: {key}": value for key, value in (record.draft or {}).items() if record.answers.get(key) != value},
+        **{f"{_DRAFT}{key}": value for key, value in (record.draft or {}).items() if record.answers.get(key) != value},
         **{f"rule: {name}": f"{rule.direction}, {rule.on_conflict}" for name, rule in record.rules.items()},
         "comments to the ticket": _unless_none(comments.to_ticket),
         "comments to the incident": _unless_none(comments.to_incident),
         "daily test": record.test_at or None,
     }
+
+
+def _names(*secrets: Mapping[str, SecretStr]) -> frozenset[str]:
+    """Name what is secret; the webhook's secret is not among the answers."""
+    return frozenset({WEBHOOK_SECRET, *(name for some in secrets for name in some)})
 
 
 def _unless_none(said: ToTicket | ToIncident) -> str | None:
@@ -254,3 +308,4 @@ class Audit(Noun):
     """The audit log."""
 
     find = reads(find)
+    version = reads(version)

@@ -2,8 +2,9 @@
 
     count(db, 7, entries)  # what was appended to the timeline of link 7
 
-Tests of the connector are not counted. A row of an integration, a span and its start has all counts; another table has how long requests took, by bucket. What
-waits is looked at every minute, and the most is kept. All that ever was is one row more, which is never forgotten.
+A row of an integration, a span and its start has all counts; another table has how long requests took, by bucket. What
+waits is looked at every minute, and the most is kept. All that ever was is one row more, which is never forgotten. Tests
+of the connector are not counted.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ _KEEP_MOST = (
 WAITING = (
     "SELECT integration_id, COUNT(*), MIN(since) FROM"
     " (SELECT integration_id, to_ticket_since AS since FROM link WHERE to_ticket_since IS NOT NULL AND is_test = 0"
-    "  UNION ALL SELECT integration_id, to_incident_since FROM link WHERE to_incident_since IS NOT NULL AND is_test = 0) AS waits"
-    " GROUP BY integration_id"
+    "  UNION ALL SELECT integration_id, to_incident_since FROM link"
+    "  WHERE to_incident_since IS NOT NULL AND is_test = 0) AS waits GROUP BY integration_id"
 )
 SUMS = ", ".join([*(f"SUM({name})" for name in COUNTS), "SUM(waiting)", "MAX(oldest_s)"])
 OF_SPAN = f"SELECT start, {SUMS} FROM figure WHERE {{whose}} GROUP BY start"  # noqa: S608 - ours

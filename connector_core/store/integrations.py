@@ -37,14 +37,14 @@ def put(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
 def _write(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, active_since, rules, comments, draft, is_signed, test_at, seq)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, rules, comments, draft, is_signed, test_at, name, seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
         " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
         " active_since = excluded.active_since, rules = excluded.rules, comments = excluded.comments,"
-        " draft = excluded.draft, is_signed = excluded.is_signed, test_at = excluded.test_at",
+        " draft = excluded.draft, is_signed = excluded.is_signed, test_at = excluded.test_at, name = excluded.name",
         (
             record.id,
             record.organization,
@@ -64,6 +64,7 @@ def _write(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
             # What cannot be opened may stay, and what is in it is not known.
             None if record.has_unreadable else int(bool(record.webhook_secrets)),
             record.test_at,
+            record.name,
         ),
     )
     note_change(db, record.id)
@@ -234,6 +235,7 @@ def _read(row: Row, box: SecretBox | None) -> IntegrationRecord:
         site=None if row["site"] is None else Site.model_validate_json(row["site"]),
         has_unreadable=text is None,
         test_at=row["test_at"],
+        name=row["name"],
     )
 
 

@@ -575,6 +575,34 @@ def m033_marks(db: Database) -> None:
     db.conn.execute("ALTER TABLE link ADD COLUMN mark_due INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m034_names_and_settings_of_links(db: Database) -> None:
+    """Keep what people call integrations and organizations, and each time that open links were given other settings."""
+    _run(
+        db,
+        "ALTER TABLE integration ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+        "CREATE TABLE organization_name (organization TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        """
+        CREATE TABLE settings_run (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, integration_id TEXT NOT NULL, settings TEXT NOT NULL, undoes INTEGER,
+          made_by TEXT NOT NULL, made_at TEXT NOT NULL, ended_at TEXT,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT
+        """,
+        "CREATE INDEX settings_run_of_integration ON settings_run (integration_id, id)",
+        "CREATE INDEX settings_run_open ON settings_run (id) WHERE ended_at IS NULL",
+        """
+        CREATE TABLE settings_change (
+          run_id INTEGER NOT NULL REFERENCES settings_run (id) ON DELETE CASCADE,
+          link_id INTEGER NOT NULL REFERENCES link (id) ON DELETE CASCADE, before TEXT NOT NULL, after TEXT NOT NULL,
+          state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (run_id, link_id)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX settings_change_of_link ON settings_change (link_id)",
+        "CREATE INDEX settings_change_waiting ON settings_change (run_id, link_id) WHERE state = 'waiting'",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -10,6 +10,7 @@ from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
 from connector_core.store.delivery_log import DeliveryLogs
+from connector_core.store.display_names import DisplayNames
 from connector_core.store.duties import Duties
 from connector_core.store.exporting import Exporting
 from connector_core.store.figures import OverTime
@@ -20,6 +21,7 @@ from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.lanes import Lanes
 from connector_core.store.life import Life
+from connector_core.store.link_settings import LinkSettings
 from connector_core.store.links import Links
 from connector_core.store.nodes import Nodes
 from connector_core.store.notifiers import Notifiers
@@ -51,6 +53,8 @@ class Store:
         self.links = Links(database)
         self.round_trips = RoundTrips(database)
         self.attaching = Attaching(database)
+        self.display_names = DisplayNames(database)
+        self.link_settings = LinkSettings(database)
         self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)

@@ -76,6 +76,8 @@ SENTENCES: Mapping[TimelineKind, Template] = {
         "Conflict resolved: the {field} of {winner} is kept.",
         "Conflict resolved.",
     ),
+    TimelineKind.SETTINGS_APPLIED: ("New settings applied by {by}.", "New settings applied."),
+    TimelineKind.SETTINGS_UNDONE: ("Former settings restored by {by}.", "Former settings restored."),
 }
 
 #: What is said instead where the entry tells why.

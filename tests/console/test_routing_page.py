@@ -16,7 +16,8 @@ from prometheus_client import generate_latest
 from connector_core import Incident, IncidentEvent
 from connector_core.contract.models import EventType
 from connector_core.contract.routing import understood
-from connector_core.store import IntegrationState
+from connector_core.store import Actor, IntegrationState, Via
+from connector_core.store.acting import acting
 from tests.support.pages import shown
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
@@ -66,7 +67,7 @@ def tell(served, incident, organization="acme", **fields):
 
 def held(page):
     """Return what the page's forms hold of the rules."""
-    fields = dict(re.findall(r'name="(rules|begun)" value="([^"]*)"', page))
+    fields = dict(re.findall(r'name="(rules|form_version)" value="([^"]*)"', page))
     return {name: html.unescape(value) for name, value in fields.items()}
 
 
@@ -168,7 +169,7 @@ def test_a_rule_that_makes_no_sense_is_refused_and_kept_in_the_form(served, admi
 @pytest.mark.parametrize("rules", ["", "[", "[1]", '{"to": "x"}', '[{"to": ["acme-desk"], "extra": 1}]'])
 def test_a_page_that_holds_something_else_is_refused(served, admin, rules):
     """What is no list of rules comes from no page of ours."""
-    answer = admin.post(PAGE, act="save", rules=rules, begun="")
+    answer = admin.post(PAGE, act="save", rules=rules)
 
     assert answer.status_code == 422
     assert in_force(served) == []
@@ -177,9 +178,9 @@ def test_a_page_that_holds_something_else_is_refused(served, admin, rules):
 @pytest.mark.parametrize("to", ["globex-desk", "nobodys"])
 def test_an_integration_of_another_organization_is_as_unknown_as_none(served, admin, to):
     """A forged page cannot send incidents there, nor learn that it is there."""
-    begun = held(admin.get(PAGE).text)["begun"]
+    version = held(admin.get(PAGE).text)["form_version"]
 
-    answer = admin.post(PAGE, act="save", rules=json.dumps([{"to": [to]}]), begun=begun)
+    answer = admin.post(PAGE, act="save", rules=json.dumps([{"to": [to]}]), form_version=version)
 
     assert answer.status_code == 422
     assert f"Rule 1 names '{to}', and acme has no such integration." in shown(answer.text)
@@ -189,11 +190,14 @@ def test_an_integration_of_another_organization_is_as_unknown_as_none(served, ad
 def test_rules_that_somebody_changed_meanwhile_are_not_overwritten(served, admin):
     """Whoever saves an older page is told, and keeps what they put together."""
     page = press(admin, admin.get(PAGE).text, "add", nobody="on")
-    use(served, REST)
+    with acting(Actor("bob", Via.TERMINAL, served.clock.now())):
+        use(served, REST)
 
     answer = admin.post(PAGE, act="save", **held(page))
 
-    assert answer.status_code == 422
+    assert answer.status_code == 409
+    assert "1. any incident: acme-it" in shown(answer.text)
+    assert "1. any incident: no ticket" in shown(answer.text)
     assert in_force(served) == [("any incident", ("acme-it",))]
 
 
@@ -206,7 +210,7 @@ def test_a_viewer_looks_and_changes_nothing(served):
 
     answer = vic.session.post(
         f"{served.url}{PAGE}",
-        data={"form_token": vic.form_token("/"), "act": "save", "rules": "[]", "begun": held(page).get("begun", "")},
+        data={"form_token": vic.form_token("/"), "act": "save", "rules": "[]"},
         timeout=20,
     )
 
@@ -224,7 +228,7 @@ def test_another_organizations_admin_sees_and_does_nothing_here(served, admin):
     own = gus.get("/routing/globex").text
 
     for act in ("save", "try", "send"):
-        fields = {"rules": "[]", "begun": "", "incident": "inc-1", "integration": "globex-desk"}
+        fields = {"rules": "[]", "incident": "inc-1", "integration": "globex-desk"}
         assert gus.post(PAGE, seen_on="/routing/globex", act=act, **fields).status_code == 404
     sent = gus.post("/routing/globex", act="send", incident="inc-1", integration="globex-desk")
 
@@ -288,7 +292,7 @@ def test_rules_of_the_file_are_shown_and_tried_but_not_changed(served, admin):
     ada = visitor(served, "ada", ADMIN)
     page = ada.get(PAGE).text
 
-    answer = ada.post(PAGE, act="save", rules="[]", begun=held(page)["begun"])
+    answer = ada.post(PAGE, act="save", rules="[]", form_version=held(page)["form_version"])
 
     assert "organizations.acme.routing" in shown(page)
     assert 'value="save"' not in page

@@ -404,6 +404,7 @@ class Year:
         tell(self.store, self.clock, f"inc-{number}", targets=[Target(name, {}, self.clock.now())])
         (claim,) = self.store.lanes.claim("boot", self.clock.now(), 8, 7200)
         link = self.store.links.get(claim.link_id)
+        self._apply_settings(name)
         tell(self.store, self.clock, f"inc-{number}", EventType.RESOLVED)
         closed = link.incident.model_copy(update={"status": IncidentStatus.CLOSED})
         ticket = TicketSnapshot(id=f"t{number}", key=f"SUP-{number}", title="Offline", done=True)
@@ -412,6 +413,15 @@ class Year:
         progress = Progress(ticket=ticket, base=base, status=status, entries=(created,))
         self.store.links.record(claim, progress, self.clock.now())
         self.store.lanes.release(claim, Rest(), self.clock.now())
+
+    def _apply_settings(self, name):
+        """Give open links other settings; those of an integration that stays are looked for too."""
+        now, settings = self.clock.now(), self.store.link_settings
+        for one in (name, "desk"):
+            wanted = [(group, {"desk": "2"}) for group in settings.same_settings(one)]
+            run = settings.get(settings.begin(one, {"desk": "2"}, wanted, "ada", now))
+            settings.carry_out(one, run, [(change.link_id, "") for change in settings.waiting(run.id, 9)], now)
+            settings.end(one, run.id, now)
 
     def _rest(self):
         """Let every lane that was woken come to rest."""
@@ -484,6 +494,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
     assert {name: (settled[name], late[name]) for name in late if late[name] > settled[name]} == {}
     unused = {
         "notifier",
+        "organization_name",
         "source",
         "source_label",
         "checkup",

@@ -105,8 +105,8 @@ def test_declined_consent_is_explained_and_can_be_repeated(stage):
     assert "access is not authorized" not in run(stage, "enable", INTEGRATION, code=3)
 
 
-def test_open_incidents_keep_the_settings_they_were_opened_with(stage):
-    """A changed close status is for new incidents only."""
+def test_open_incidents_keep_the_settings_they_were_opened_with_until_the_present_are_applied(stage):
+    """A changed close status is for new incidents only, unless someone says otherwise; the daemon does it then."""
     create(stage)
     stage.authorize()
     answers = [f"--set={key}={value}" for key, value in stage.sandbox.integration_settings().items()]
@@ -124,6 +124,16 @@ def test_open_incidents_keep_the_settings_they_were_opened_with(stage):
     until(lambda: stage.ticket_of(old)["done"])
     until(lambda: "Ticket left open in Jira." in stage.daemon.command("explain", new).stdout)
     assert stage.ticket_of(new)["done"] is False
+    run(stage, "setup", INTEGRATION, "--set", "close_status=10002")
+    kept = stage.platform.open("Opened in between")
+    until(lambda: stage.ticket_of(kept))
+    run(stage, "setup", INTEGRATION, "--set", "close_status=do_not_auto_close")
+    assert "Nothing was changed" in run(stage, "apply-settings", INTEGRATION)
+    assert "begins as soon as the daemon runs" in run(stage, "apply-settings", INTEGRATION, "--yes")
+    until(lambda: json.loads(run(stage, "apply-settings", INTEGRATION, "--runs", "--json"))[0]["ended"])
+    stage.platform.resolve(kept)
+    until(lambda: "Ticket left open in Jira." in stage.daemon.command("explain", kept).stdout)
+    assert "New settings applied by" in stage.daemon.command("explain", kept).stdout
 
 
 def test_removing_asks_first(stage):

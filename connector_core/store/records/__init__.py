@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector_core.store.records.audit import About, Act, Actor, AuditEntry, AuditFilter, Subject, Via
+from connector_core.store.records.audit import About, Act, Actor, AuditEntry, AuditFilter, Overtaken, Subject, Via
 from connector_core.store.records.comments import (
     LONGEST_ID,
     CommentsSeen,
@@ -52,6 +52,13 @@ from connector_core.store.records.integrations import (
     Target,
 )
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
+from connector_core.store.records.link_settings import (
+    ChangeState,
+    Left,
+    SameSettings,
+    SettingsChange,
+    SettingsRun,
+)
 from connector_core.store.records.links import (
     DAMAGE_FIX,
     DIFFERS,
@@ -142,6 +149,7 @@ __all__ = [
     "Backlog",
     "Begun",
     "Breaker",
+    "ChangeState",
     "Changes",
     "Checkup",
     "Claim",
@@ -159,6 +167,7 @@ __all__ = [
     "IntegrationRecord",
     "IntegrationState",
     "Lately",
+    "Left",
     "LeftLane",
     "LeftOpen",
     "Leg",
@@ -185,6 +194,7 @@ __all__ = [
     "Origin",
     "OurWrite",
     "Outcome",
+    "Overtaken",
     "Progress",
     "Reading",
     "Replay",
@@ -195,8 +205,11 @@ __all__ = [
     "RouteState",
     "Routing",
     "Run",
+    "SameSettings",
     "Sending",
     "SessionRecord",
+    "SettingsChange",
+    "SettingsRun",
     "SetupLink",
     "SourceRecord",
     "SourceState",

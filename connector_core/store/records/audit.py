@@ -54,6 +54,8 @@ class Act(StrEnum):
     KEPT = "kept"
     RELEASED = "released"
     TESTED = "tested"
+    SETTINGS_APPLIED = "applied settings to open incidents of"
+    SETTINGS_UNDONE = "took back settings from open incidents of"
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
     LINKED = "linked"
@@ -102,3 +104,22 @@ class AuditFilter:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+
+
+class Overtaken(Exception):
+    """Somebody else changed what is to be overwritten since it was looked at; nothing was stored.
+
+    It is not of the connector's tree: whoever catches those shows what went wrong, and here nothing did. `entries` are
+    their changes, `mine` what was to be written, `secrets` the names of what is secret in it.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[AuditEntry],
+        mine: Mapping[str, tuple[str | None, str | None]],
+        secrets: frozenset[str],
+    ) -> None:
+        super().__init__("Somebody else changed this meanwhile.")
+        self.entries = tuple(entries)
+        self.mine = mine
+        self.secrets = secrets

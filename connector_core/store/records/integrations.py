@@ -67,6 +67,13 @@ class IntegrationRecord:
     site: Site | None = None
     has_unreadable: bool = False
     test_at: str = ""
+    #: What people call it, nothing where that is its id.
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people read for it."""
+        return self.name or self.id
 
     def with_draft(self) -> IntegrationRecord:
         """Return it with the answers given so far: those of a draft go before those in effect."""

@@ -65,6 +65,8 @@ class TimelineKind(StrEnum):
     DISCARDED = "discarded"
     UNLINKED = "unlinked"
     CONFLICT_RESOLVED = "conflict_resolved"
+    SETTINGS_APPLIED = "settings_applied"
+    SETTINGS_UNDONE = "settings_undone"
 
 
 class Nuance(StrEnum):

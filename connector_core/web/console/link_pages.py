@@ -12,7 +12,7 @@ from connector_core.contract.merge import Side, incident_value, ticket_value
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
 from connector_core.store import DISCARDED, NEEDS_AUTHORIZATION, Link, LinkFilter, LinkState
-from connector_core.web.console import link_actions, visible
+from connector_core.web.console import link_actions, open_incidents_page, visible
 from connector_core.web.console.confirm import ask
 from connector_core.web.console.status import UNFINISHED
 from connector_core.web.console.visits import NotVisible, Visit, go
@@ -96,6 +96,7 @@ def show(visit: Visit) -> Response:
         kept=[
             (_label(key), in_words(str(value), labels.get((key, str(value))))) for key, value in link.settings.items()
         ],
+        given=open_incidents_page.of_link(visit, link.id, link.integration_id) if visit.user.is_admin else None,
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),
         waiting=visit.app.operations.waiting_comments(link),

@@ -77,7 +77,7 @@ def of_integration(visit: Visit, seen: Usable) -> Owner:
         flow=visit.app.setup,
         record=seen.record.with_draft(),
         way=way(visit, seen.entry),
-        crumb=Crumb(seen.id, f"/integrations/{seen.id}"),
+        crumb=Crumb(seen.title, f"/integrations/{seen.id}"),
         steps_at=f"{base}/step",
         hand_over_at=f"{base}/hand-over",
         place=seen.place if seen.is_in_file else "",
@@ -100,7 +100,7 @@ def of_source(visit: Visit, organization: str, seen: Usable | None) -> Owner:
     return Owner(
         name=organization,
         organization_name=visible.organizations(visit)[organization],
-        plugin_title=plugin.info.title,
+        plugin_title=plugin.info.title if seen is None else seen.plugin_title,
         flow=flow,
         record=record,
         way=source_way(visit, organization, seen),
@@ -143,5 +143,5 @@ def source_way(visit: Visit, organization: str, seen: Usable | None) -> Way:
 
 def _crumb(visit: Visit, organization: str, seen: Usable | None) -> Crumb:
     if seen is not None:
-        return Crumb(seen.id, f"/integrations/{seen.id}")
+        return Crumb(seen.title, f"/integrations/{seen.id}")
     return Crumb(f"Source of {visible.organizations(visit)[organization]}", f"/sources/{organization}")

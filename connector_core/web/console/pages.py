@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from connector_core.contract.models import utc
 from connector_core.web.console.words import WORDS, paragraphs, said
 from connector_core.web.public_path import in_page
 
+T = TypeVar("T")
 KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -65,7 +67,8 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words, lower_first=_lower_first)
+    made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
+    made.filters.update(lower_first=_lower_first, map_with=_map_with)
     made.globals.update(said=said)
     return made
 
@@ -87,6 +90,11 @@ def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
 def _lower_first(text: str) -> str:
     """Return a label as it stands inside a sentence."""
     return text[:1].lower() + text[1:]
+
+
+def _map_with(values: Iterable[T], function: Callable[[T], str]) -> list[str]:
+    """Return what a function makes of each value."""
+    return [function(value) for value in values]
 
 
 def _short(text: str | None, most: int = _LONGEST_TITLE) -> str:

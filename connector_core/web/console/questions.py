@@ -48,6 +48,13 @@ class Question:
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
     is_fixed: bool = False
+    when_empty: str = ""
+    is_advanced: bool = False
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Return whether there is something to see of it at once: an answer, or what went wrong."""
+        return bool(self.present or self.selected or self.problem or any(row.present for row in self.rows))
 
     @property
     def words(self) -> str:
@@ -126,6 +133,7 @@ def _group(  # noqa: PLR0913 - as one question
         is_set=bool(texts),
         problem=problem,
         rows=made,
+        is_advanced=asked.is_advanced,
     )
 
 
@@ -161,6 +169,8 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         problem=problem,
         may_be_typed=asked.may_be_typed,
         is_fixed=asked.is_fixed,
+        when_empty=asked.when_empty,
+        is_advanced=asked.is_advanced,
     )
 
 

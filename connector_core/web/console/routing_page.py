@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from starlette.responses import Response
 
@@ -16,7 +15,6 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Priority
 from connector_core.contract.routing import Conditions, RoutingRule, RoutingRules, read, understood, written
 from connector_core.health.routing_findings import findings_of
-from connector_core.setup.questionnaire import ChangedMeanwhile
 from connector_core.setup.routing import TRIED_DAYS, Tried
 from connector_core.store import IntegrationState, Origin, Routing
 from connector_core.web.console import visible
@@ -41,8 +39,6 @@ class Draft:
     """The rules as they stand on the page, and which of them is in the form, from 1; 0 for a new one."""
 
     rules: RoutingRules
-    #: Names the rules that were in force when the page was opened.
-    begun: str
     place: int = 0
     given: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None
@@ -53,7 +49,7 @@ def show(visit: Visit) -> Response:
     """Show the rules in force."""
     organization = _organization(visit)
     present = visit.app.routing.present(organization)
-    return _page(visit, organization, Draft(_rules_of(present), _name(present)))
+    return _page(visit, organization, Draft(_rules_of(present)))
 
 
 def act(visit: Visit) -> Response:
@@ -73,30 +69,28 @@ def act(visit: Visit) -> Response:
     except ConnectorError as exc:
         given = dict(visit.form) if verb == "add" else {}
         place = _place(visit.form.get("place", ""), draft.rules) if verb == "add" else 0
-        draft = Draft(draft.rules, draft.begun, place=place, given=given, problem=problem_of(exc))
+        draft = Draft(draft.rules, place=place, given=given, problem=problem_of(exc))
     return _page(visit, organization, draft)
 
 
 def _save(visit: Visit, organization: str, draft: Draft) -> Response:
     known = visit.app.routing.present(organization)
-    if _name(known) != draft.begun:
-        raise ChangedMeanwhile(f"the routing of {organization}")
     visit.app.routing.save(organization, draft.rules, visit.user.name, known)
     return go(f"/routing/{organization}", "routing_saved" if draft.rules != _rules_of(known) else "unchanged")
 
 
 def _changed(visit: Visit, organization: str, draft: Draft, verb: str, number: str) -> Draft:
     """Return the page's rules after a button was pressed."""
-    rules, begun = draft.rules, draft.begun
+    rules = draft.rules
     at = _place(number, rules) - 1
     if verb == "try":
         visit.app.routing.check(organization, rules)
-        return Draft(rules, begun, tried=visit.app.routing.try_out(organization, rules))
+        return Draft(rules, tried=visit.app.routing.try_out(organization, rules))
     if verb == "add":
-        return Draft(_with(visit, organization, rules), begun)
+        return Draft(_with(visit, organization, rules))
     if verb == "edit" and at >= 0:
-        return Draft(rules, begun, place=at + 1, given=_given(rules[at]))
-    return Draft(_rearranged(rules, verb, at), begun)
+        return Draft(rules, place=at + 1, given=_given(rules[at]))
+    return Draft(_rearranged(rules, verb, at))
 
 
 def _rearranged(rules: RoutingRules, verb: str, at: int) -> RoutingRules:
@@ -161,7 +155,7 @@ def _draft(visit: Visit) -> Draft:
         ConfigError: somebody else wrote them.
     """
     try:
-        return Draft(read(visit.form.get("rules", "")), visit.form.get("begun", ""))
+        return Draft(read(visit.form.get("rules", "")))
     except ValueError as exc:
         raise ConfigError(
             "The page holds no rules that can be read.", code="routing_invalid", fix="Open the page again."
@@ -181,7 +175,6 @@ def _page(visit: Visit, organization: str, draft: Draft) -> Response:
         name=visible.organizations(visit)[organization],
         rules=draft.rules,
         rules_json=written(draft.rules),
-        begun=draft.begun,
         is_changed=draft.rules != _rules_of(present),
         is_in_file=present is not None and present.origin is Origin.YAML,
         present=present,
@@ -225,12 +218,6 @@ def _organization(visit: Visit) -> str:
 
 def _rules_of(present: Routing | None) -> RoutingRules:
     return () if present is None else present.rules
-
-
-def _name(present: Routing | None) -> str:
-    """Name rules, so that a page that others have overtaken is noticed."""
-    about = "" if present is None else f"{present.changed_at} {present.origin} {written(present.rules)}"
-    return sha256(about.encode()).hexdigest()[:16]
 
 
 def _place(text: str, rules: RoutingRules) -> int:

@@ -146,8 +146,7 @@ def save(visit: Visit) -> Response:
         raise ConfigError(
             "A selection is not one of the list.", fix="Open the page again, and select anew.", code="rule_unknown"
         ) from exc
-    visit.app.setup.set_rules(seen.id, fields)
-    visit.app.setup.set_comments(seen.id, to_ticket, to_incident)
+    visit.app.setup.set_synced(seen.id, fields, to_ticket, to_incident)
     visit.app.engine.nudge()
     is_changed = visit.app.registry.entry(seen.id).record != before
     return go(f"/integrations/{seen.id}/rules", "updated" if is_changed else "unchanged")

@@ -19,13 +19,13 @@ from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
-from connector_core.store import Actor, Begun, SetupLink, Via
-from connector_core.store.acting import acting
+from connector_core.store import Actor, Begun, Overtaken, SetupLink, Via
+from connector_core.store.acting import acting, having_seen
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import generated, generated_for
-from connector_core.web.console.visits import Calling, Console, Visit, busy
+from connector_core.web.console.visits import Calling, Console, Visit, busy, version_sent
 from connector_core.web.console.wizard_steps import Mark, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
 from connector_core.web.public_path import PrivateCookie
@@ -46,7 +46,7 @@ class SetupLinkPages:
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
         path = self._setup_links.make(seen.id, step, visit.user.name)
-        crumb = Crumb(seen.id, f"/integrations/{seen.id}")
+        crumb = Crumb(seen.title, f"/integrations/{seen.id}")
         return _made(visit, crumb, way(visit, seen.entry).mark(step), path)
 
     def make_for_source(self, visit: Visit) -> Response:
@@ -68,17 +68,21 @@ class SetupLinkPages:
                 return self._authorize(console, request, setup_link, form)
             return self._answer(console, request, setup_link, form)
 
-        return self._calling(console, request, done)
+        return self._calling(console, request, done, version_sent(form))
 
     def _calling(
-        self, console: Console, request: Request, answer: Callable[[SetupLink], Response]
+        self,
+        console: Console,
+        request: Request,
+        answer: Callable[[SetupLink], Response],
+        sent: int | None = None,
     ) -> Response | Calling:
-        """Answer by a link that is good where vendors may be called."""
+        """Answer by a link that is good where vendors may be called; `sent` is the version that a form was of."""
 
         def opened() -> Response:
             token = request.path_params["token"]
             try:
-                with acting(self.actor(token, console.app.clock.now())):
+                with acting(self.actor(token, console.app.clock.now())), having_seen(sent):
                     return answer(self._setup_links.opened(token))
             except RetryLater:  # the link may be good
                 raise
@@ -162,9 +166,8 @@ class SetupLinkPages:
         try:
             with self._setup_links.using(request.path_params["token"]):
                 flow.answer(setup_link.name, changed)
-        except FoundSeveral as exc:  # who they are is not for somebody without a login
-            error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
-            return self._page(console, request, setup_link, form, error=error)
+        except (Overtaken, FoundSeveral) as exc:
+            return self._page(console, request, setup_link, form, error=_without_names(exc))
         except ConnectorError as exc:
             if exc.code == "handover_over":
                 raise
@@ -189,12 +192,13 @@ class SetupLinkPages:
         generated: str = "",
         is_revealed: bool = False,
     ) -> Response:
+        whose = self._setup_links.flow_of(setup_link).answered(setup_link.name).organization
+        version = console.app.store.audit.version(whose)  # before all that is shown
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)
-        organization = console.app.config.organizations.get(record.organization)
         plugin = console.app.plugins.get(record.plugin)
         shared = {
             "title": plugin.info.title,
-            "organization": record.organization if organization is None else organization.name,
+            "organization": console.app.registry.organization_name(whose),
             "setup_link": setup_link,
             "path": request.url.path,
             "error": error,
@@ -209,6 +213,7 @@ class SetupLinkPages:
         return console.pages.html(
             "setup_link_step.html",
             422 if error else 200,
+            form_version=version,
             step=step,
             questions=questions(self._setup_links.flow_of(setup_link), record, step, given or {}, fetch=True),
             generated_for=generated_for(step),
@@ -216,6 +221,17 @@ class SetupLinkPages:
             is_revealed=is_revealed,
             **shared,
         )
+
+
+def _without_names(error: Overtaken | FoundSeveral) -> Problem:
+    """Say what stands in the way; who changed something, or fits, is not for somebody without a login."""
+    if isinstance(error, FoundSeveral):
+        return Problem(error.code, error.message, "Type the whole e-mail address or the account id.")
+    return Problem(
+        "overtaken",
+        "Somebody else answered this step meanwhile. Your answer is not saved yet.",
+        "Look at the answers, then click Update to save yours.",
+    )
 
 
 def _authorizes(setup_link: SetupLink) -> bool:

@@ -113,6 +113,7 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
         noticed=[Checked(finding, finding.fix, None) for finding in noticed],
         findings=None if findings is None else shown_findings(findings),
         is_usable=is_usable,
+        can_rename=not visit.app.config.organizations[organization].is_named,
         can_test=plugin is not None and plugin.implements("check_source"),
         can_reset=plugin is not None and plugin.implements("poll_incidents"),
         can_set_up=registry.sources.can_make(organization),

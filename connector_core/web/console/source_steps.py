@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.responses import RedirectResponse, Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
@@ -10,7 +12,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.owners import Owner, of_source, source_base, source_named, source_way
 from connector_core.web.console.step_page import BUTTONS, page, refused, show_step, update
 from connector_core.web.console.visible import Usable
-from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.visits import Visit, go, present_version
 from connector_core.web.console.wizard_steps import SOURCE, Way
 from connector_core.web.console.words import Problem, problem_of
 
@@ -62,7 +64,8 @@ def _test(visit: Visit, owner: Owner, step: SetupStep) -> Response:
         findings = visit.app.poller.check(owner.name)
     except ConnectorError as exc:
         return refused(visit, owner, step, exc)
-    return page(visit, of_source(visit, *source_named(visit)), step, {}, findings=findings)
+    saved_now = replace(visit, version=present_version(visit))
+    return page(saved_now, of_source(visit, *source_named(visit)), step, {}, findings=findings)
 
 
 def _first_step(way: Way) -> str:

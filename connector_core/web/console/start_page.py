@@ -40,7 +40,7 @@ def create(visit: Visit) -> Response:
         begun = _begun(visit, name, organization, plugin)
         if begun is not None:
             return go(f"/integrations/{begun}/setup", "exists")  # a form that was sent twice
-        name = _own(name)
+        name = own_name(name)
     try:
         visit.app.setup.create(name, organization, plugin)
     except ConfigError as exc:
@@ -50,7 +50,7 @@ def create(visit: Visit) -> Response:
     return go(way(visit, visible.usable(visit, name).entry).first_open().address, "created")
 
 
-def _own(name: str) -> str:
+def own_name(name: str) -> str:
     """Return a name that nobody has, whatever others chose.
 
     Names are unique across all organizations. Who sees only some must not learn from a refusal, nor from a name that is
@@ -62,7 +62,7 @@ def _own(name: str) -> str:
 
 def _begun(visit: Visit, name: str, organization: str, plugin: str) -> str | None:
     """Return the draft that was made under this name before, if it is still one."""
-    begins = _own(name)[:-_OWN_LETTERS]
+    begins = own_name(name)[:-_OWN_LETTERS]
     for seen in visible.integrations(visit):
         is_named_so = seen.id.startswith(begins) and len(seen.id) == len(begins) + _OWN_LETTERS
         if is_named_so and _is_same(visit, seen.id, organization, plugin):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Finding
 from connector_core.contract.setup_steps import FieldKind, SetupStep
+from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.web.console import visible
@@ -192,6 +193,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     may_fetch = owner.is_authorized or step.before_authorization
     is_ready = may_fetch and not needed and visit.may_ask
     setup = visit.app.setup
+    asked = questions(owner.flow, record, step, given, fetch=is_ready)
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
         "step.html",
@@ -200,7 +202,10 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         way=owner.way,
         current=f"{owner.mark}{step.key}",
         step=step,
-        questions=questions(owner.flow, record, step, given, fetch=is_ready),
+        questions=asked,
+        variables=variables() if step.takes_templates else (),
+        is_advanced_open=bool(error) or any(one.is_advanced and one.needs_a_look for one in asked),
+        lacking=[row.label for one in asked for row in one.rows if row.is_required and not row.selected],
         preview=preview(step) if is_ready and findings is None else None,
         findings=None if findings is None else shown_findings(findings),
         needed=needed,

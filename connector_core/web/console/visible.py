@@ -30,6 +30,11 @@ class Seen:
         return self.record.id
 
     @property
+    def title(self) -> str:
+        """What people read for it."""
+        return self.record.title
+
+    @property
     def route(self) -> str | None:
         """Return where its webhook's deliveries come in, if it may have one."""
         return self.entry.plugin.info.webhook_route if self.entry is not None else None
@@ -99,8 +104,8 @@ _DIGITS = 18
 
 def organizations(visit: Visit) -> dict[str, str]:
     """Return the names of the organizations that this person may see, by id."""
-    known = visit.app.config.organizations
-    return {name: organization.name for name, organization in known.items() if visit.user.sees(name)}
+    known, registry = visit.app.config.organizations, visit.app.registry
+    return {name: registry.organization_name(name) for name in known if visit.user.sees(name)}
 
 
 def sources(visit: Visit, names: Iterable[str]) -> list[SourceStatus]:
@@ -142,7 +147,7 @@ def _whereabouts(visit: Visit, record: IntegrationRecord) -> tuple[str, str]:
     config = visit.app.config
     organization = config.organizations.get(record.organization)
     written = None if organization is None else organization.integrations.get(record.id)
-    name = record.organization if organization is None else organization.name
+    name = visit.app.registry.organization_name(record.organization)
     return name, str(config.path) if written is None else f"{config.path}:{written.line}"
 
 

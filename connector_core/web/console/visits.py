@@ -24,10 +24,11 @@ from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.engine.breakers import Circuit
 from connector_core.polling.statuses import NEED_SOMEBODY
-from connector_core.store import Actor, Via
-from connector_core.store.acting import acting
+from connector_core.store import Actor, Overtaken, Via
+from connector_core.store.acting import acting, having_seen
 from connector_core.store.failures import shortage
 from connector_core.web.console.logins import Login, Logins
+from connector_core.web.console.overtaken import values as overtaken_values
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
 from connector_core.web.console.words import problem_of
@@ -36,6 +37,7 @@ from connector_core.web.request_bodies import read_body
 
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
+FORM_VERSION = "form_version"
 _DIGITS = 18
 AGAIN_AFTER_S = 5.0
 BUSY = "The other side answers slowly"
@@ -60,6 +62,14 @@ class Console:
 
 
 @dataclass(frozen=True)
+class FormToken:
+    """What each form carries: proof that it stands on one of our pages, and which version of settings it shows."""
+
+    token: str
+    version: int | None
+
+
+@dataclass(frozen=True)
 class Visit:
     """One request of somebody who is logged in; `form` holds what was sent."""
 
@@ -69,6 +79,8 @@ class Visit:
     form: Mapping[str, str]
     may_ask: bool = False
     """Vendors may be called for this page: it is one that needs them, and whoever asked for it may change something."""
+    version: int | None = None
+    """Which version of an organization's settings the page shows that is looked at, or that the form was sent from."""
 
     @property
     def app(self) -> App:
@@ -95,8 +107,9 @@ class Visit:
             template,
             status,
             user=self.user,
-            form_token=self.login.form_token,
+            form_token=FormToken(self.login.form_token, self.version),
             path=self.request.url.path,
+            called=self.app.registry.title_of,
             said_code=self.query.get("said", ""),
             attention=self.app.store.overview.count(NEED_SOMEBODY, self.user.organizations),
             **values,
@@ -144,6 +157,7 @@ def guarded(
             wanted = quote(_page_of(console.app.config.server, request))
             return go(f"/login?next={wanted}", "ended" if console.logins.was_begun(request) else "")
         visit = Visit(console, request, login, form)
+        visit = replace(visit, version=_version_seen(visit))
         refused = _refused(visit, anybody=anybody) if request.method == "POST" else None
         if refused is not None:
             return refused
@@ -170,11 +184,58 @@ def _refused(visit: Visit, *, anybody: bool) -> Response | None:
     return None
 
 
+def _version_seen(visit: Visit) -> int | None:
+    """Return the version that a form was sent from, or that a page is about to show; it is read before all else."""
+    if visit.request.method == "POST":
+        return version_sent(visit.form)
+    return present_version(visit) if visit.user.is_admin else None
+
+
+def version_sent(form: Mapping[str, str]) -> int | None:
+    """Return the version that a form was sent from; None where it does not say."""
+    given = form.get(FORM_VERSION, "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) <= _DIGITS else None
+
+
+def present_version(visit: Visit) -> int | None:
+    """Return the present version of the settings that an address is about; None where it is about none."""
+    named, registry = visit.request.path_params, visit.app.registry
+    organization = named.get("organization")
+    if "integration" in named:
+        known = registry.usable(named["integration"])
+        organization = registry.entry(named["integration"]).record.organization if known else None
+    if organization is None or not visit.user.sees(organization):
+        return None
+    return visit.app.store.audit.version(organization)
+
+
+def show_overtaken(visit: Visit, overtaken: Overtaken) -> Response:
+    """Show what somebody else changed since the form was opened; nothing is saved before it was seen.
+
+    What was sent is kept on the page but for secrets, which are asked for again.
+    """
+    names = {name.replace(" ", "_") for name in overtaken.secrets}
+    kept = {name: value for name, value in visit.form.items() if name not in {*names, "form_token", FORM_VERSION}}
+    fresh = replace(visit, version=present_version(visit))
+    return fresh.page(
+        "overtaken.html",
+        409,
+        entries=overtaken.entries,
+        changes=overtaken_values(visit.app, visit.form, overtaken),
+        kept=kept,
+        secrets=sorted(name for name in names if visit.form.get(name)),
+        address=visit.request.url.path,
+    )
+
+
 def _shown(handler: Handler, visit: Visit) -> Response:
     """Return a page, or what stood in its way."""
     try:
-        with acting(Actor(visit.user.name, Via.CONSOLE, visit.app.clock.now())):
+        sent = visit.version if visit.request.method == "POST" else None
+        with acting(Actor(visit.user.name, Via.CONSOLE, visit.app.clock.now())), having_seen(sent):
             return handler(visit)
+    except Overtaken as exc:
+        return show_overtaken(visit, exc)
     except NotVisible as exc:
         return visit.page("message.html", 404, title="Not found", text=exc.message)
     except ConnectorError as exc:

@@ -13,6 +13,14 @@ NOT_LISTED = (
     "Not in the list? Verify that there are no limiting permissions on the Jira side for the authorized account "
     "(Project settings > People or Permissions), then click Reload."
 )
+NO_DESKS = (
+    "Jira shows only service desks that the authorized account may see: the site needs Jira Service Management, and "
+    "the account a role in the project (Project settings > People). Ask a Jira admin, then click Reload."
+)
+NO_REQUEST_TYPES = (
+    "The service desk has no request type that the authorized account may see. Add one in Project settings > Request "
+    "types, then click Reload."
+)
 SERVICE_DESK_HELP = "Select the service desk where incidents become requests."
 REQUEST_TYPE_HELP = "Select the request type to use when new incidents are detected."
 CLOSE_STATUS_HELP = "Select the status that a request gets when its incident is resolved."
@@ -23,9 +31,7 @@ CLOSE_STATUS_TEXT = (
 FIELDS_HELP = "Values for the request's other fields. Required ones need a value."
 FIELDS_TEXT = (
     "A value is a constant, an entry of the field's list, or a template over the incident, such as "
-    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. Variables: "
-    "incident.id, title, description, priority, issue, url and opened_at; incident.device.id, name, model, "
-    "serial_number, mac, firmware and vendor; incident.location.id, name, path, address and timezone."
+    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}."
 )
 FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
 FIELDS_COMPLETE = "Every required field has a value."

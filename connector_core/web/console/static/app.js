@@ -116,8 +116,26 @@ function stayLive() {
   setInterval(() => look().catch(() => {}), LOOK_AGAIN_MS);
 }
 
+// A variable goes where somebody was typing last.
+function offerInserting() {
+  const texts = "#answers input[type=text], #answers textarea";
+  let last = null;
+  document.addEventListener("focusin", (event) => { if (event.target.matches(texts)) last = event.target; });
+  for (const hint of document.querySelectorAll("[data-with-script]")) hint.hidden = false;
+  for (const button of document.querySelectorAll("button[data-insert]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const field = last || document.querySelector(texts);
+      if (!field) return;
+      field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+      field.focus();
+    });
+  }
+}
+
 showTimes(document);
 offerCopying(document);
+offerInserting();
 offerFiltering();
 showStep();
 showChoice();

@@ -133,8 +133,9 @@ def _of_paths(settings: JiraSettings, place: Place, look: transition_paths.Look)
         yield tell("close_status_unreachable", transition_paths.sentence(reach, name), fix=sentences.WORKFLOW_FIX)
     reached = [reach.status for reach in found if reach.path]
     unknown = [reach.status for reach in found if not reach.path and not reach.is_known and not reach.lacking]
-    detail = f"From: {', '.join(reached) or 'none'}. Not known yet, as no ticket was seen there: "
-    yield ok("close_status_ways", "Ways to the close status", f"{detail}{', '.join(unknown) or 'none'}.")
+    known = [f"Checked from: {', '.join(reached)}."] if reached else []
+    later = [f"Will be checked with the first ticket in: {', '.join(unknown)}."] if unknown else []
+    yield ok("close_status_ways", "Paths to the close status", " ".join([*known, *later]))
 
 
 def _visible_desk(client: JiraClient, settings: JiraSettings) -> Json | Finding:

@@ -84,6 +84,7 @@ def fields_step(integration: AnyIntegration) -> SetupStep:
         needs=NEEDS,
         optional=True,
         text=sentences.FIELDS_TEXT,
+        takes_templates=True,
         preview=lambda: _sample(integration),
     )
 
