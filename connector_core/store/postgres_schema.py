@@ -252,6 +252,7 @@ ADDED_LATER = {
     "node": "knows TEXT NOT NULL DEFAULT ''",
     "link": "hinted_by TEXT NOT NULL DEFAULT ''",
     "incident": "route TEXT, route_state TEXT",
+    "console_session": "person TEXT, address TEXT NOT NULL DEFAULT '', signed_on TEXT, id_token BYTEA",
 }
 #: Tables that came after the baseline.
 LATER = {
@@ -287,6 +288,7 @@ LATER = {
       integration_id TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, is_settled BIGINT NOT NULL,
       is_open BIGINT NOT NULL, priority BIGINT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
       place TEXT NOT NULL""",
+    "console_preference": "person TEXT PRIMARY KEY, zone TEXT NOT NULL, theme TEXT NOT NULL, used_at TEXT NOT NULL",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -372,6 +374,13 @@ def _lists(run: Callable[[str], Any]) -> None:
     _make_triggers(run, LISTING_TRIGGERS)
 
 
+def _sessions_of_people(run: Callable[[str], Any]) -> None:
+    """Know whose a session is and what single sign-on said of them, and keep what people choose for every page."""
+    added = _by_bytes(ADDED_LATER["console_session"]).split(", ")
+    run(f"ALTER TABLE console_session {', '.join(f'ADD COLUMN {column}' for column in added)}")
+    run(f"CREATE TABLE console_preference ({_by_bytes(LATER['console_preference'])})")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -391,6 +400,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m027_notifiers": _notifiers,
     "m028_audit_log": _audit_log,
     "m029_lists": _lists,
+    "m035_sessions_of_people": _sessions_of_people,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}

@@ -11,7 +11,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 #: The last migration of `schema.py`.
-LATEST = "m029_lists"
+LATEST = "m035_sessions_of_people"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:

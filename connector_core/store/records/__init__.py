@@ -16,8 +16,10 @@ from connector_core.store.records.console import (
     Authorization,
     Backlog,
     Begun,
+    Preferences,
     SessionRecord,
     SetupLink,
+    SignedOnAs,
     Stats,
 )
 from connector_core.store.records.inbox import (
@@ -152,6 +154,7 @@ __all__ = [
     "OpenTickets",
     "Origin",
     "OurWrite",
+    "Preferences",
     "Progress",
     "Reading",
     "Rest",
@@ -162,6 +165,7 @@ __all__ = [
     "Sending",
     "SessionRecord",
     "SetupLink",
+    "SignedOnAs",
     "SourceRecord",
     "SourceState",
     "Stats",

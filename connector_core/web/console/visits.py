@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncio import wrap_future
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from functools import partial
 from hmac import compare_digest
 from http import HTTPStatus
@@ -24,9 +25,11 @@ from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.engine.breakers import Circuit
 from connector_core.polling.statuses import NEED_SOMEBODY
-from connector_core.store import Actor, Via
+from connector_core.sign_on.flow import SignOn
+from connector_core.store import Actor
 from connector_core.store.acting import acting
 from connector_core.store.failures import shortage
+from connector_core.web.console.dates import zone_of
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
@@ -57,6 +60,7 @@ class Console:
     people: People
     logins: Logins
     pages: Pages
+    sign_on: SignOn | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class Visit:
         return self.login.user
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone that they chose, in which days begin; UTC where they chose none."""
+        return zone_of(self.login.preferences.zone)
+
+    @property
     def query(self) -> Mapping[str, str]:
         """The parameters of the address."""
         return self.request.query_params
@@ -97,6 +106,9 @@ class Visit:
             user=self.user,
             form_token=self.login.form_token,
             path=self.request.url.path,
+            here=_page_of(self.app.config.server, self.request),
+            theme=self.login.preferences.theme,
+            zone=self.login.preferences.zone,
             said_code=self.query.get("said", ""),
             attention=self.app.store.overview.count(NEED_SOMEBODY, self.user.organizations),
             **values,
@@ -173,7 +185,7 @@ def _refused(visit: Visit, *, anybody: bool) -> Response | None:
 def _shown(handler: Handler, visit: Visit) -> Response:
     """Return a page, or what stood in its way."""
     try:
-        with acting(Actor(visit.user.name, Via.CONSOLE, visit.app.clock.now())):
+        with acting(Actor(visit.user.name, visit.user.via, visit.app.clock.now())):
             return handler(visit)
     except NotVisible as exc:
         return visit.page("message.html", 404, title="Not found", text=exc.message)
