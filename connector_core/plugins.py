@@ -212,5 +212,7 @@ def _described(name: str, manager: pluggy.PluginManager, hooks: frozenset[str]) 
 
 def _how_to_get(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    install = f"install it: pip install connector-{name.replace('_', '-')}"
-    return f"Did you mean {near[0]}? Otherwise {install}" if near else install[0].upper() + install[1:]
+    installed = f"Installed are: {', '.join(sorted(known))}." if known else "None is installed."
+    # No name of a distribution: one that is on no index could be put there by anybody.
+    install = f"{installed} Install another from its folder or wheel: pip install ./path/to/plugin"
+    return f"Did you mean {near[0]}? {install}" if near else install

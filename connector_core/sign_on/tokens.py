@@ -48,7 +48,7 @@ def require_library() -> None:
         raise ConfigError(
             f"Single sign-on (console.oidc) needs a library that cannot be loaded here: {exc}.",
             code="sign_on_library_missing",
-            fix="Run: pip install 'connector-core[oidc]'",
+            fix="Install it from the folder of connector-core: pip install '.[oidc]'",
         ) from exc
 
 

@@ -131,7 +131,7 @@ def test_the_library_is_an_extra(monkeypatch):
         require_library()
 
     assert caught.value.code == "sign_on_library_missing"
-    assert "connector-core[oidc]" in caught.value.fix
+    assert ".[oidc]" in caught.value.fix
 
 
 def test_the_file_is_read_with_it(tmp_path):
