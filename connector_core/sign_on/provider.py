@@ -32,7 +32,7 @@ METADATA_FOR_S, KEYS_FOR_S = 3600.0, 3600.0
 #: Keys are read anew for a signature that none of them made, at most so often.
 KEYS_AGAIN_AFTER_S = 10.0
 FAILURE_FOR_S = 10.0
-_OK, _TOO_MANY, _SERVER, _REFUSED = 200, 429, 500, frozenset({400, 401, 403})
+_OK, _PROXY, _TOO_MANY, _SERVER, _REFUSED = 200, 407, 429, 500, frozenset({400, 401, 403})
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Provider:
         adapter = connections(DEADLINE_S, self.outbound())
         with HTTPSession(user_agent("sign-on", "1"), deadline_s=DEADLINE_S, adapter=adapter) as session:
             try:
-                return session.request(method, address, timeout=(5.0, DEADLINE_S), **options)
+                answer = session.request(method, address, timeout=(5.0, DEADLINE_S), **options)
             except RetryLater as exc:
                 raise ProviderDown(
                     f"{self.settings.host} does not respond.",
@@ -228,6 +228,12 @@ class Provider:
                 ) from exc
             except ConfigError as exc:
                 raise ProviderUnfit(exc.message, detail=exc.detail, fix=exc.fix) from exc
+        if answer.status_code == _PROXY:
+            raise ProviderDown(
+                "The proxy does not let the call through.",
+                fix="Check outbound.proxy, its user and password, and what the proxy allows.",
+            )
+        return answer
 
     def _json(self, answer: Response, *, whatever: bool = False) -> dict[str, Any]:
         """Read an object; with `whatever` nothing where there is none."""

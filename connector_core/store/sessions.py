@@ -25,7 +25,7 @@ MOST_SHOWN = 50
 
 
 def begin(db: Connection, token: str, session: SessionRecord, id_token: bytes | None = None) -> None:
-    """Store a session, with the ID token as `Sessions.seal` made it, and forget those that have ended."""
+    """Store a session, with the ID token if it has one, sealed, and forget those that have ended."""
     now, person = write_time(session.created_at), session.person or session.user
     db.execute("DELETE FROM console_session WHERE expires_at < ?", (now,))
     db.execute("UPDATE console_preference SET used_at = ? WHERE person = ?", (now, person))
@@ -149,7 +149,3 @@ class Sessions(Noun):
     end = writes(end)
     end_all = writes(end_all)
     end_person = writes(end_person)
-
-    def seal(self, id_token: str) -> bytes | None:
-        """Return an ID token as it may be stored, whatever key the database has; None for none."""
-        return self._database.box.seal(id_token) if id_token else None

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from connector_core.clock import Clock
 from connector_core.config import Config
+from connector_core.secrets import SecretBox
 from connector_core.store import Actor, Preferences, SessionRecord, SignedOnAs, Via
 from connector_core.store.acting import acting
 from connector_core.store.sessions import Sessions
@@ -40,6 +41,8 @@ class Logins:
     people: People
     config: Config
     clock: Clock
+    #: Seals with the first key, whatever the database is sealed with: nobody is kept out by a lost one.
+    box: SecretBox
 
     @property
     def _cookie(self) -> PrivateCookie:
@@ -67,7 +70,7 @@ class Logins:
             signed_on=SignedOnAs(user.is_admin, allowed) if user.via is Via.SIGN_ON else None,
         )
         with acting(Actor(user.name, user.via, now)):
-            self.sessions.begin(token, record, self.sessions.seal(id_token))
+            self.sessions.begin(token, record, self.box.seal(id_token) if id_token else None)
         self._cookie.put(response, token, max_age_s=lasts.total_seconds())
 
     def current(self, request: Request) -> Login | None:

@@ -42,7 +42,7 @@ def build_console(app: App) -> Console:
     return Console(
         app=app,
         people=people,
-        logins=Logins(app.store.sessions, people, app.config, app.clock),
+        logins=Logins(app.store.sessions, people, app.config, app.clock, app.store.database.box),
         pages=Pages(app.config.server.public_path),
         sign_on=sign_on_of(app),
     )
