@@ -104,10 +104,10 @@ class SignOn:
             raise SignOnRefused("The answer is not from the provider that was asked.", fix="Sign in again.")
         if "error" in parameters:
             raise self._declined(parameters["error"])
-        code = parameters.get("code", "")
-        if not code or len(code) > LONGEST_CODE:
+        given = parameters.get("code", "")
+        if not given or len(given) > LONGEST_CODE:
             raise SignOnRefused("The provider sent no usable answer.", fix="Sign in again.")
-        tokens = self.provider.tokens(code, attempt.verifier, self.redirect_uri)
+        tokens = self.provider.tokens(given, attempt.verifier, self.redirect_uri)
         claims = dict(self._verified(tokens.id_token, metadata, attempt.nonce))
         if lacks(claims, self.settings):
             claims = {**self.provider.userinfo(tokens.access_token, claims["sub"]), **claims}
