@@ -110,7 +110,7 @@ class Provider:
             self._keys = (self.clock.monotonic(), found)
             return found
 
-    def tokens(self, code: str, verifier: str, redirect_uri: str) -> Tokens:
+    def tokens(self, granted: str, verifier: str, redirect_uri: str) -> Tokens:
         """Return what the provider gives for a code, once.
 
         Raises:
@@ -121,7 +121,7 @@ class Provider:
         metadata = self.metadata()
         form = {
             "grant_type": "authorization_code",
-            "code": code,
+            "code": granted,
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
