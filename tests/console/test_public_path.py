@@ -60,7 +60,7 @@ def opened_from(visitor, below):
         for address in addresses(answer.text):
             if address.startswith("/") and not address.startswith(f"{BASE}/"):
                 lost.append((path, address))
-            elif address.startswith(f"{BASE}/") and not re.search("/(logout|disable|check|retry|hand-over)$", address):
+            elif address.startswith(f"{BASE}/") and not re.search("/(logout|everywhere|disable|check|retry|hand-over)$", address):
                 waiting.append(address.partition("#")[0])
     return seen, lost
 
