@@ -29,6 +29,7 @@ DESCRIPTION = YAML(typ="safe").load(PATH)
 # First parts of addresses that are pages for people. They are no interface and are not described.
 PAGES = {
     "",
+    "account",
     "activity",
     "audit",
     "deliveries",

@@ -33,7 +33,7 @@ def hash_one() -> None:
 
 
 @console.command("end-logins")
-@click.option("--user", help="Only those of this user.")
+@click.option("--user", help="Only those of this name.")
 @config_option
 def end_logins(user: str | None, config_path: str | None) -> None:
     """Log everybody out of the console at once, or one user."""

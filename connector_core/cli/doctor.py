@@ -10,6 +10,7 @@ import click
 from connector_core.app import App
 from connector_core.cli.opening import View, config_option, json_option, viewed
 from connector_core.cli.output import print_json, waiting
+from connector_core.clock import SystemClock
 from connector_core.config import ConfigInvalid, differences
 from connector_core.contract.models import Finding, Severity
 from connector_core.health.notifier_findings import notifier_findings
@@ -38,6 +39,7 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
         if integration is None:
             found |= _broken(app)
             found |= _notifiers(app)
+            found |= _sign_on(view)
             if outbound := outbound_findings(app.config.calls(), os.environ):
                 found["outbound"] = outbound
             rules = routing_findings(app.store, app.registry)
@@ -67,6 +69,23 @@ def _notifiers(app: App) -> dict[str, list[Finding]]:
     statuses = app.registry.notifiers.statuses()
     found = {name: notifier_findings(statuses, name) for name in app.config.organizations}
     return {f"notifications of {name}": findings for name, findings in found.items() if findings}
+
+
+def _sign_on(view: View) -> dict[str, list[Finding]]:
+    """Return whether single sign-on can work, as the file has it; the daemon tells nobody its passwords."""
+    try:
+        config = view.file()
+    except ConfigInvalid:
+        return {}
+    if config.console.oidc is None or not config.console.enabled:
+        return {}
+    from connector_core.health.sign_on_findings import sign_on_findings  # noqa: PLC0415 - few have it
+    from connector_core.sign_on.flow import redirect_uri  # noqa: PLC0415 - as above
+    from connector_core.sign_on.provider import Provider  # noqa: PLC0415 - as above
+
+    clock = SystemClock()
+    provider = Provider(config.console.oidc, config.calls, clock)
+    return {"single sign-on": sign_on_findings(provider, redirect_uri(config.server.public_url), clock)}
 
 
 def _of_file(view: View) -> Finding | None:

@@ -1,4 +1,4 @@
-"""`connector organizations` and `incidents`: which organizations there are; remove one, or what is stored of an incident."""
+"""`connector organizations` and `incidents`: list, name or remove an organization; forget an incident."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from connector_core.http.outbound import Places
 from connector_core.notify.settings import NotifierEntry
 from connector_core.passwords import is_hash
 from connector_core.secrets import check_key
+from connector_core.sign_on.settings import OidcSettings
 
 DATABASE_PREFIX = "sqlite:///"
 SHORTEST_HISTORY = timedelta(days=30)  # a repeated event of a forgotten incident would make a new ticket
@@ -61,6 +62,7 @@ def _database(value: str) -> str:
 #: First parts of the paths that this server has itself.
 OWN_PATHS = frozenset(
     {
+        "account",
         "activity",
         "audit",
         "deliveries",
@@ -285,13 +287,21 @@ class ConsoleSettings(Section):
         None,
         min_length=1,
         description="Password, or its hash, of the single administrator; the short form of users. "
-        "With neither nobody can log in.",
+        "With none of these, and no oidc, nobody can sign in.",
     )
     users: Annotated[dict[UserName, UserEntry], BeforeValidator(_nothing_is_empty)] = Field(
-        default_factory=dict, description="The people who may use the console, by the name they log in with."
+        default_factory=dict, description="The people who may use the console, by the name they sign in with."
     )
-    session: Duration = duration_field("12h", "How long a login lasts.")
-    idle: Duration = duration_field("2h", "After how long without any use a login ends.")
+    oidc: OidcSettings | None = Field(
+        None, description="Single sign-on by OpenID Connect, beside the passwords. Default: none."
+    )
+    session: Duration = duration_field("12h", "How long a session lasts.")
+    idle: Duration = duration_field("2h", "After how long without any use a session ends.")
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Return whether anybody could sign in."""
+        return self.password is not None or bool(self.users) or self.oidc is not None
 
 
 class EngineSettings(Section):

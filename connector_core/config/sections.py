@@ -127,14 +127,23 @@ def refuse_doubled_ids(complaints: Complaints, values: Mapping[str, Any]) -> Non
 
 
 def refuse_unknown_organizations(complaints: Complaints, values: Mapping[str, Any]) -> None:
-    """Hold the organizations of the console's users against those that there are."""
+    """Hold the organizations that users of the console see against those that there are."""
     known = [str(name) for name in _mapping(values.get("organizations"))]
-    for user, entry in _mapping(_mapping(values.get("console")).get("users")).items():
+    for place, entry in _let_in(values):
         listed = _mapping(entry).get("organizations")
         for index, name in enumerate(listed if isinstance(listed, list) else ()):
             if name not in known:
-                place = ("console", "users", user, "organizations", index)
-                complaints.note(place, f"there is no organization {name}", nearest(str(name), known))
+                path = (*place, "organizations", index)
+                complaints.note(path, f"there is no organization {name}", nearest(str(name), known))
+
+
+def _let_in(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
+    """Find who may use the console, and what each may do: users, and what a claim of single sign-on says."""
+    console = _mapping(values.get("console"))
+    for user, entry in _mapping(console.get("users")).items():
+        yield ("console", "users", user), entry
+    for value, entry in _mapping(_mapping(console.get("oidc")).get("roles")).items():
+        yield ("console", "oidc", "roles", value), entry
 
 
 def check_routing(complaints: Complaints, values: Mapping[str, Any]) -> list[Mistake]:
@@ -178,6 +187,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 def administered(values: Mapping[str, Any]) -> frozenset[str]:
     """Return the organizations that have admins who do not see all of them, whatever else of the file is right."""
-    users = _mapping(_mapping(values.get("console")).get("users")).values()
-    limited = [_mapping(user).get("organizations") for user in users if _mapping(user).get("role") == "admin"]
+    users = [_mapping(entry) for _, entry in _let_in(values)]
+    limited = [user.get("organizations") for user in users if user.get("role") == "admin"]
     return frozenset(str(name) for names in limited if isinstance(names, list) for name in names)

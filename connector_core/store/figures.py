@@ -3,8 +3,8 @@
     count(db, 7, entries)  # what was appended to the timeline of link 7
 
 A row of an integration, a span and its start has all counts; another table has how long requests took, by bucket. What
-waits is looked at every minute, and the most is kept. All that ever was is one row more, which is never forgotten. Tests
-of the connector are not counted.
+waits is looked at every minute, and the most is kept. All that ever was is one row more, which is never forgotten.
+Tests of the connector are not counted.
 """
 
 from __future__ import annotations

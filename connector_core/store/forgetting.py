@@ -38,6 +38,7 @@ UNLINKED_FOR = timedelta(days=30)
 REFUSED_FOR = ACTIVITY_FOR = UNREAD_FOR = timedelta(days=90)
 UNTRIED_FOR = timedelta(days=30)
 ENDED_FOR = timedelta(days=1)
+PREFERRED_FOR = timedelta(days=400)
 
 _Forget = Callable[[Connection, datetime, int], int]
 
@@ -215,6 +216,11 @@ KEPT = (
         "console_session",
         f"until logout, or {ENDED_FOR.days} day after its end",
         _older("console_session", "token", "expires_at", ENDED_FOR),
+    ),
+    Kept(
+        "console_preference",
+        f"one for each person who chose a time zone or a theme; {PREFERRED_FOR.days} days after they last signed in",
+        _older("console_preference", "person", "used_at", PREFERRED_FOR),
     ),
     Kept("handover", f"{ENDED_FOR.days} day after its end", _older("handover", "token", "expires_at", ENDED_FOR)),
     Kept(

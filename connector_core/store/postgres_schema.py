@@ -255,6 +255,7 @@ ADDED_LATER = {
     "link": "hinted_by TEXT NOT NULL DEFAULT ''",
     "incident": "route TEXT, route_state TEXT",
     "integration": "name TEXT NOT NULL DEFAULT ''",
+    "console_session": "person TEXT, address TEXT NOT NULL DEFAULT '', signed_on TEXT, id_token BYTEA",
 }
 #: What was added after that, by table.
 ADDED_FOR_TESTS = {
@@ -332,6 +333,7 @@ LATER = {
       run_id BIGINT NOT NULL REFERENCES settings_run (id) ON DELETE CASCADE,
       link_id BIGINT NOT NULL REFERENCES link (id) ON DELETE CASCADE, before TEXT NOT NULL, after TEXT NOT NULL,
       state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (run_id, link_id)""",
+    "console_preference": "person TEXT PRIMARY KEY, zone TEXT NOT NULL, theme TEXT NOT NULL, used_at TEXT NOT NULL",
 }
 LATER_INDEXES = {
     "duty_held": "duty (node) WHERE node IS NOT NULL",
@@ -485,6 +487,13 @@ def _names_and_settings_of_links(run: Callable[[str], Any]) -> None:
     run(f"CREATE INDEX settings_change_waiting ON {LATER_INDEXES['settings_change_waiting']}")
 
 
+def _sessions_of_people(run: Callable[[str], Any]) -> None:
+    """Know whose a session is and what single sign-on said of them, and keep what people choose for every page."""
+    added = _by_bytes(ADDED_LATER["console_session"]).split(", ")
+    run(f"ALTER TABLE console_session {', '.join(f'ADD COLUMN {column}' for column in added)}")
+    run(f"CREATE TABLE console_preference ({_by_bytes(LATER['console_preference'])})")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
@@ -509,6 +518,7 @@ MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {
     "m032_round_trips": _round_trips,
     "m033_marks": _marks,
     "m034_names_and_settings_of_links": _names_and_settings_of_links,
+    "m035_sessions_of_people": _sessions_of_people,
 }
 #: Steps that remove something, as those of `schema.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Callable[[str], Any]], None]] = {}

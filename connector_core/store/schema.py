@@ -603,6 +603,23 @@ def m034_names_and_settings_of_links(db: Database) -> None:
     )
 
 
+@migrations()
+def m035_sessions_of_people(db: Database) -> None:
+    """Know whose a session is and what single sign-on said of them, and keep what people choose for every page."""
+    _run(
+        db,
+        "ALTER TABLE console_session ADD COLUMN person TEXT",
+        "ALTER TABLE console_session ADD COLUMN address TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE console_session ADD COLUMN signed_on TEXT",
+        "ALTER TABLE console_session ADD COLUMN id_token BLOB",
+        """
+        CREATE TABLE console_preference (
+          person TEXT PRIMARY KEY, zone TEXT NOT NULL, theme TEXT NOT NULL, used_at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

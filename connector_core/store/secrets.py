@@ -66,6 +66,7 @@ SEALED = (
     SealedColumn("source", "secrets", "organization", "secrets of the source", "{}", b""),
     SealedColumn("notifier", "secrets", "id", "secrets of the notifier", without=b""),
     SealedColumn("hook_token", "sealed", "route", "address of the webhooks", is_deleted=True),
+    SealedColumn("console_session", "id_token", "token", ""),
     SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.APPLIED, payloads.KEYS)),
 )
 

@@ -11,7 +11,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 #: The last migration of `schema.py`.
-LATEST = "m034_names_and_settings_of_links"
+LATEST = "m035_sessions_of_people"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:

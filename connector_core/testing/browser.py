@@ -84,11 +84,11 @@ class Walker:
         self.walked: list[str] = []
 
     def begin(self) -> None:
-        """Log in and make an integration."""
+        """Sign in and make an integration."""
         page = self.page
         page.goto(f"{self.stage.daemon.url}/integrations/new")
         page.get_by_label("Password").fill(self.stage.environ["DEMO_CONSOLE_PASSWORD"])
-        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Sign in").click()
         page.locator("#organization").select_option(ORGANIZATION)
         page.locator("#plugin").select_option(self.stage.plugin.name)
         page.locator("#integration-name").fill(NAME)

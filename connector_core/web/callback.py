@@ -87,7 +87,7 @@ class Callback:
         if initiator.begun_by is Begun.SETUP_LINK:
             return self._setup_links.actor(self._setup_links.token(request), now)
         visit = self._visit(request) if initiator.begun_by is Begun.CONSOLE else None
-        return Actor("", Via.TERMINAL, now) if visit is None else Actor(visit.user.name, Via.CONSOLE, now)
+        return Actor("", Via.TERMINAL, now) if visit is None else Actor(visit.user.name, visit.user.via, now)
 
     def _begun_elsewhere(self, begun: Authorization | None) -> Response:
         if begun is not None:

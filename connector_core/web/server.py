@@ -21,6 +21,7 @@ from starlette.routing import Route
 from connector_core.app import App
 from connector_core.config.models import ServerSettings, bracketed
 from connector_core.contract.errors import ConfigError
+from connector_core.sign_on.tokens import require_library
 from connector_core.stopping import StopDeadline
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
@@ -101,6 +102,8 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
         ConfigError: the address cannot be listened on, or the console would be open to the public.
     """
     refuse_unprotected(app.config)
+    if app.config.console.oidc is not None:
+        require_library()
     listeners = _listeners(app.config.server)
     metrics_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
     limits = _limits(app)

@@ -40,7 +40,7 @@ def addresses(set_up):
     pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/overview", "/activity", "/unfinished", link]
     about = [one, f"{one}/remove", f"{one}/rules", f"{one}/setup/authorize", f"{one}/setup/enable"]
     told = ["/notifications", f"/notifications/{ORGANIZATION}/new?channel=email"]
-    return [*pages, *about, *steps, *told, "/integrations/nothing"]
+    return [*pages, *about, *steps, *told, "/account", "/integrations/nothing"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.extended), ("dark", 390)])
@@ -95,6 +95,27 @@ def test_keyboard_alone(visitor):
     expect(page.locator(":checked")).to_be_focused()
     press(page, "Update")
     visitor.sees("Updated.")
+
+
+def test_the_menu_by_keyboard(person):
+    """It opens by Enter, closes by Escape, and a theme holds when it was chosen there."""
+    page = person.page
+    menu = page.locator("details.menu")
+    person.open("/links")
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu.get_by_role("button", name="Sign out", exact=True)).to_be_hidden()
+    expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    press(page, "Dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert person.path == "/links"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    menu.locator("summary").click()
+    person.click("System")
+    expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
 
 
 def tab_until(page, condition):

@@ -206,9 +206,9 @@ def test_session_that_ended_in_the_middle(person):
     person.at_step("service_desk")
     person.page.context.clear_cookies()
     person.choose("Support (SUP)")
-    person.is_at("Log in")
+    person.is_at("Sign in")
     person.page.get_by_label("Password").fill(person.stage.environ["DEMO_CONSOLE_PASSWORD"])
-    person.click("Log in")
+    person.click("Sign in")
 
     person.is_at("Select Service Desk")
     person.choose("Support (SUP)")

@@ -76,7 +76,7 @@ def test_a_change_on_a_full_disk_is_told_why(served):
             break
 
     assert is_told(answer)
-    assert "Log out" in answer.text
+    assert "Sign out" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/hand-over/x", "/oauth/callback?state=x"])

@@ -323,7 +323,7 @@ def test_a_person_does_it_in_a_browser(served, browser):
     page.goto(served.url)
     page.get_by_label("User name").or_(page.get_by_label("Name")).first.fill("ada")
     page.get_by_label("Password").fill(ADMIN)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Rules of Acme Inc.").click()
     for title, to in (("Fan", "acme-desk"), ("Sensor", "No ticket")):
         page.get_by_label("Title contains").fill(title)
@@ -356,7 +356,7 @@ def test_axe_finds_nothing_serious(served, browser, scheme, width):
     page.goto(f"{served.url}{PAGE}")
     page.get_by_label("User name").or_(page.get_by_label("Name")).first.fill("ada")
     page.get_by_label("Password").fill(ADMIN)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Edit rule 1").click()
     page.get_by_role("button", name="Try out").click()
 

@@ -41,7 +41,7 @@ def test_somebody_else_authorizes_access(person, browser):
         helper.page.goto(link)
         helper.sees("no longer good")
         helper.open("/")
-        helper.is_at("Log in")
+        helper.is_at("Sign in")
 
     person.open(f"/integrations/{person.name}/setup/authorize")
     person.sees("Avery Agent")

@@ -18,6 +18,7 @@ OF_NOBODY = {
     "nodes.register", "nodes.say_config", "nodes.say_stopping", "nodes.bury", "nodes.say_goodbye",
     "breakers.begin_try", "breakers.end_try", "breakers.wake_probes", "breakers.near_limit",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
+    "sessions.end_person", "sessions.prefer",
     "setup_links.add", "setup_links.use", "setup_links.give_back",
     "authorizations.redeem",
     "configuration.save", "configuration.wish", "configuration.answer", "configuration.note_file",

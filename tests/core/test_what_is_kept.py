@@ -57,7 +57,15 @@ from connector_core.store import (
 from connector_core.store import integrations as stored_integrations
 from connector_core.store.acting import acting
 from connector_core.store.filelock import FileLock
-from connector_core.store.forgetting import ACTIVITY_FOR, KEPT, REFUSED_FOR, UNLINKED_FOR, UNREAD_FOR, UNTRIED_FOR
+from connector_core.store.forgetting import (
+    ACTIVITY_FOR,
+    KEPT,
+    PREFERRED_FOR,
+    REFUSED_FOR,
+    UNLINKED_FOR,
+    UNREAD_FOR,
+    UNTRIED_FOR,
+)
 from tests.support.activation import active_record
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
@@ -180,7 +188,12 @@ def test_incidents_of_before_are_given_their_month(tmp_path, clock):
 
 ENDS_BY_ITSELF = {
     "authorization": (DAY, "VALUES ('s', 'desk', 'https://here', 'command', 'm', ?, NULL, '', NULL)"),
-    "console_session": (DAY, "VALUES ('t', 'ada', 'p', 'f', 'now', 'now', ?)"),
+    "console_session": (
+        DAY,
+        """(token, "user", proof, form_token, created_at, seen_at, expires_at)
+        VALUES ('t', 'ada', 'p', 'f', 'now', 'now', ?)""",
+    ),
+    "console_preference": (PREFERRED_FOR, "VALUES ('ada', 'Europe/Berlin', 'dark', ?)"),
     "handover": (DAY, "VALUES ('t', 'desk', NULL, 'webhook', 'ada', 'now', ?, NULL)"),
     "refused_delivery": (REFUSED_FOR, "VALUES ('jira', 'body_empty', 7, ?)"),
     "source_state": (UNREAD_FOR, "VALUES ('gone', 'hub', ?, NULL, 'ok', '', '', 'now', NULL, '', '[]')"),
@@ -519,7 +532,7 @@ def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     forgotten = {kept.table for kept in KEPT if kept.forget is not None}
     with_tenants = {"delivery", "hook_fact", "activity", "early_ticket", "authorization", "handover"}
     with_tenants |= {"figure", "figure_time"}  # and by age: test_figures.py
-    by_the_next, of_restored = {"console_session"}, {"link"}  # the latter: test_looks.py
+    by_the_next, of_restored = {"console_session", "console_preference"}, {"link"}  # the latter: test_looks.py
     seen = {name for name in late if late[name] > settled[name]}
     assert seen >= {"delivery_log", "delivery_payload"}
     assert seen >= forgotten - with_tenants - by_the_next - of_restored

@@ -45,7 +45,7 @@ class Person:
         """Open a page and log in on the way."""
         self.open(path)
         self.page.get_by_label("Password").fill(self.stage.environ["DEMO_CONSOLE_PASSWORD"])
-        self.click("Log in")
+        self.click("Sign in")
 
     def start(self):
         """Make a new integration, up to its first step."""

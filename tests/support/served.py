@@ -31,6 +31,7 @@ console:
     ada: {{password_hash: "{admin}", role: admin}}
     vic: {{password_hash: "{viewer}"}}
     gus: {{password_hash: "{guest}", role: admin, organizations: [globex]}}
+{oidc}
 organizations:
   acme: {{name: Acme Inc.}}
   globex: {{name: Globex}}
@@ -58,10 +59,10 @@ def hashes():
 class Served:
     """A console at `url` on the configuration above; its engine does not run."""
 
-    def __init__(self, folder, *, public_url="http://127.0.0.1", without=(), points=None):
+    def __init__(self, folder, *, public_url="http://127.0.0.1", without=(), points=None, oidc="", clock=None):
         path = folder / "connector.yaml"
-        path.write_text(CONFIG.format(public_url=public_url, **hashes()))
-        self.clock = FrozenClock()
+        path.write_text(CONFIG.format(public_url=public_url, oidc=f"  oidc: {oidc}" if oidc else "", **hashes()))
+        self.clock = clock or FrozenClock()
         self.path = path
         self._points = entry_points(without=without) if points is None else points
         self._open()

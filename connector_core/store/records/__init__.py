@@ -16,8 +16,10 @@ from connector_core.store.records.console import (
     Authorization,
     Backlog,
     Begun,
+    Preferences,
     SessionRecord,
     SetupLink,
+    SignedOnAs,
     Stats,
 )
 from connector_core.store.records.delivery_log import (
@@ -195,6 +197,7 @@ __all__ = [
     "OurWrite",
     "Outcome",
     "Overtaken",
+    "Preferences",
     "Progress",
     "Reading",
     "Replay",
@@ -211,6 +214,7 @@ __all__ = [
     "SettingsChange",
     "SettingsRun",
     "SetupLink",
+    "SignedOnAs",
     "SourceRecord",
     "SourceState",
     "Span",

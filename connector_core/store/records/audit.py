@@ -12,6 +12,7 @@ class Via(StrEnum):
     """From where somebody acts."""
 
     CONSOLE = "console"
+    SIGN_ON = "console, by single sign-on"
     TERMINAL = "terminal"
     SETUP_LINK = "setup link"
     FILE = "configuration file"

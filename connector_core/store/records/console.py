@@ -51,8 +51,27 @@ class Stats:
 
 
 @dataclass(frozen=True)
+class SignedOnAs:
+    """What single sign-on said of somebody when they signed in. `organizations` is None when they see all."""
+
+    is_admin: bool
+    organizations: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What somebody chose for every page; empty is what their browser says."""
+
+    zone: str = ""
+    theme: str = ""
+
+
+@dataclass(frozen=True)
 class SessionRecord:
-    """A login to the console; `proof` ties it to the password of its day, `form_token` goes with every change."""
+    """A session in the console; `proof` ties it to the password of its day, `form_token` goes with every change.
+
+    `person` names whose it is for good, `user` is what they are called. `signed_on` is there after single sign-on.
+    """
 
     user: str
     proof: str
@@ -60,6 +79,10 @@ class SessionRecord:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    person: str = ""
+    address: str = ""
+    signed_on: SignedOnAs | None = None
+    preferences: Preferences = Preferences()
 
 
 @dataclass(frozen=True)

@@ -192,8 +192,8 @@ def _wanted(visit: Visit) -> ActivityFilter:
         side=asked["side"] if asked.get("side") in SIDES else None,
         kinds=_kinds(asked.get("kind", ""), asked.get("result", "")),
         person=asked.get("person", ""),
-        since=day(asked.get("since", "")),
-        until=end_of_day(asked.get("until", "")),
+        since=day(asked.get("since", ""), visit.zone),
+        until=end_of_day(asked.get("until", ""), visit.zone),
         before=_before(visit.query.get("before", "")),
     )
 

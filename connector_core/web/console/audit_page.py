@@ -68,8 +68,8 @@ def _wanted(visit: Visit) -> AuditFilter:
         subject=known.get(given["subject"]),
         name=given["name"] or None,
         by=given["by"] or None,
-        since=day(given["since"]),
-        until=end_of_day(given["until"]),
+        since=day(given["since"], visit.zone),
+        until=end_of_day(given["until"], visit.zone),
     )
     if given["before"].isdecimal() and len(given["before"]) <= _DIGITS:
         wanted = replace(wanted, before=int(given["before"]))

@@ -16,12 +16,12 @@ def refuse_unprotected(config: Config) -> None:
         ConfigError: there is neither a password nor a user.
     """
     console = config.console
-    if not console.enabled or console.password is not None or console.users or _is_loopback(config.server.host):
+    if not console.enabled or console.can_sign_in or _is_loopback(config.server.host):
         return
     raise ConfigError(
         f"The console would be served on {config.server.host} without a password.",
         code="console_unprotected",
-        fix=f"In {config.path}, set console.password or console.users, listen"
+        fix=f"In {config.path}, set console.password, console.users or console.oidc, listen"
         " on 127.0.0.1, or leave the console out with console: {enabled: false}.",
         advice=Advice(Remedy.MAKE_HASH),
     )

@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""Signing in with a password, and the page on which one does."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from starlette.responses import Response
 from connector_core.app import App
 from connector_core.web.client_address import neighbourhood
 from connector_core.web.console.devices import Devices
+from connector_core.web.console.logins import address_of
 from connector_core.web.console.password_checks import AGAIN_AFTER_S, PasswordChecks, TooManyLogins
 from connector_core.web.console.people import SINGLE, People, User
 from connector_core.web.console.throttle import PER_ADDRESS, PER_DEVICE, PER_NAME, PER_NAME_THERE, Key, Throttle
-from connector_core.web.console.visits import Console, Visit, go, safe_next
+from connector_core.web.console.visits import Console, go, safe_next
 
 _LONGEST_NAME = 128  # longer ones are nobody's
 
 
 class LoginPage:
-    """Logging in and out."""
+    """Signing in with a password."""
 
     def __init__(self, app: App, people: People) -> None:
         self._throttle = Throttle(app.clock)
@@ -54,16 +55,16 @@ class LoginPage:
             return self._later(console, request, wanted, text, exc.after_s or AGAIN_AFTER_S, status=503, name=name)
         if user is None:
             self._throttle.failed(keys)
-            console.app.log.warning("login_refused", user=name, address=_address(request))
+            console.app.log.warning("login_refused", user=name, address=address_of(request))
             wrong = "Wrong password." if console.people.is_single else "Wrong name or password."
             return self._page(console, request, wanted, status=401, error=wrong, name=name)
         self._throttle.succeeded(keys)
         return await run_in_threadpool(self._begin, console, request, user, wanted)
 
     def _begin(self, console: Console, request: Request, user: User, wanted: str) -> Response:
-        console.app.log.info("login", user=user.name, address=_address(request))
+        console.app.log.info("login", user=user.name, address=address_of(request))
         response = go(wanted)
-        console.logins.begin(user, response)
+        console.logins.begin(user, request, response)
         self._devices.mark(request, user, response)
         return response
 
@@ -85,24 +86,18 @@ class LoginPage:
             name=name,
             is_single=console.people.is_single,
             is_empty=console.people.is_empty,
+            label="" if console.sign_on is None else console.sign_on.settings.label,
             said_code=request.query_params.get("said", ""),
         )
+
+    def after_sign_on(self, console: Console, request: Request, wanted: str, status: int, error: str) -> Response:
+        """Show the page to somebody whom single sign-on did not sign in."""
+        return self._page(console, request, wanted, status=status, error=error)
 
 
 def _keys(request: Request, name: str, device: str | None) -> list[Key]:
     """Say what a try is counted under: a browser that is known by itself, so that strangers' tries do not touch it."""
     if device is not None:
         return [(PER_DEVICE, device)]
-    name, place = name[:_LONGEST_NAME], neighbourhood(_address(request))
+    name, place = name[:_LONGEST_NAME], neighbourhood(address_of(request))
     return [(PER_NAME_THERE, f"{place} {name}"), (PER_ADDRESS, place), (PER_NAME, name)]
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def leave(visit: Visit) -> Response:
-    """Log out."""
-    response = go("/login", "logged_out")
-    visit.console.logins.end(visit.request, response)
-    return response

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from connector_core.contract.models import utc
+from connector_core.web.console.dates import zone_of
 from connector_core.web.console.words import WORDS, paragraphs, said
 from connector_core.web.public_path import in_page
 
@@ -32,6 +34,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _LONGEST_TITLE = 200
+#: In which the page that is being rendered shows times: filters know nothing of a page's values.
+_zone: ContextVar[str] = ContextVar("zone", default="")
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -45,8 +49,13 @@ class Pages:
         self._place = f"/static/{sha256(b''.join(self._static.values())).hexdigest()[:12]}"
 
     def html(self, template: str, status: int = 200, **values: object) -> Response:
-        """Render a page."""
-        text = templates().get_template(template).render(static=self._place, **values)
+        """Render a page, with its times in the `zone` and its colours in the `theme` that the reader chose."""
+        values = {"theme": "", "zone": "", **values}
+        before = _zone.set(str(values["zone"]))
+        try:
+            text = templates().get_template(template).render(static=self._place, **values)
+        finally:
+            _zone.reset(before)
         return HTMLResponse(in_page(self._base, text), status_code=status, headers=HEADERS)
 
     def static(self, request: Request) -> Response:
@@ -74,11 +83,11 @@ def templates() -> Environment:
 
 
 def _time(moment: datetime | None, missing: str = "never") -> Markup:
-    """Write a time in UTC; the script turns it into the reader's own."""
+    """Write a time in the zone that the reader chose, else in UTC, which the script turns into the browser's own."""
     if moment is None:
         return Markup('<span class="soft">{}</span>').format(missing)
     moment = utc(moment)
-    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = moment.astimezone(zone_of(_zone.get())).strftime("%Y-%m-%d %H:%M %Z")
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), text)
 
 

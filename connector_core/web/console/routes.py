@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from connector_core.app import App
+from connector_core.sign_on.flow import BACK
 from connector_core.web.console import (
+    account_page,
     activity_page,
     audit_page,
     authorize_page,
@@ -31,11 +33,12 @@ from connector_core.web.console import (
     start_page,
     step_page,
 )
-from connector_core.web.console.login_page import LoginPage, leave
+from connector_core.web.console.login_page import LoginPage
 from connector_core.web.console.logins import Logins
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.setup_link_pages import SetupLinkPages
+from connector_core.web.console.sign_on_page import SignOnPage, sign_on_of
 from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, patient, unguarded
 from connector_core.web.console.wizard_steps import SOURCE
 
@@ -46,8 +49,9 @@ def build_console(app: App) -> Console:
     return Console(
         app=app,
         people=people,
-        logins=Logins(app.store.sessions, people, app.config, app.clock),
+        logins=Logins(app.store.sessions, people, app.config, app.clock, app.store.database.box),
         pages=Pages(app.config.server.public_path),
+        sign_on=sign_on_of(app),
     )
 
 
@@ -75,11 +79,19 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         return Route(path, unguarded(console, handler), methods=[method])
 
     login = LoginPage(console.app, console.people)
+    sign_on_routes: list[Route] = []
+    if console.sign_on is not None:
+        sign_on = SignOnPage(console.app, console.sign_on, login.after_sign_on)
+        sign_on_routes = [open_route("/login/sign-on", sign_on.start), open_route(BACK, sign_on.finish)]
     one, told = "/integrations/{integration}", "/notifications/{organization}/{notifier}"
     return [
         open_route("/login", login.show),
         Route("/login", patient(console, login.enter), methods=["POST"]),
-        route("/logout", leave, "POST", anybody=True),
+        *sign_on_routes,
+        route("/logout", account_page.sign_out, "POST", anybody=True),
+        route("/logout/everywhere", account_page.sign_out_everywhere, "POST", anybody=True),
+        route("/account", account_page.show),
+        route("/account", account_page.save, "POST", anybody=True),
         open_route("/hand-over/{token}", setup_links.show),
         open_route("/hand-over/{token}", setup_links.save, "POST"),
         route("/", front.show),

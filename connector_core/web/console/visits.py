@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncio import wrap_future
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from functools import partial
 from hmac import compare_digest
 from http import HTTPStatus
@@ -24,9 +25,11 @@ from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.engine.breakers import Circuit
 from connector_core.polling.statuses import NEED_SOMEBODY
-from connector_core.store import Actor, Overtaken, Via
+from connector_core.sign_on.flow import SignOn
+from connector_core.store import Actor, Overtaken
 from connector_core.store.acting import acting, having_seen
 from connector_core.store.failures import shortage
+from connector_core.web.console.dates import zone_of
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.overtaken import values as overtaken_values
 from connector_core.web.console.pages import HEADERS, Pages
@@ -59,6 +62,7 @@ class Console:
     people: People
     logins: Logins
     pages: Pages
+    sign_on: SignOn | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class Visit:
         return self.login.user
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone that they chose, in which days begin; UTC where they chose none."""
+        return zone_of(self.login.preferences.zone)
+
+    @property
     def query(self) -> Mapping[str, str]:
         """The parameters of the address."""
         return self.request.query_params
@@ -110,6 +119,9 @@ class Visit:
             form_token=FormToken(self.login.form_token, self.version),
             path=self.request.url.path,
             called=self.app.registry.title_of,
+            here=_page_of(self.app.config.server, self.request),
+            theme=self.login.preferences.theme,
+            zone=self.login.preferences.zone,
             said_code=self.query.get("said", ""),
             attention=self.app.store.overview.count(NEED_SOMEBODY, self.user.organizations),
             **values,
@@ -232,7 +244,7 @@ def _shown(handler: Handler, visit: Visit) -> Response:
     """Return a page, or what stood in its way."""
     try:
         sent = visit.version if visit.request.method == "POST" else None
-        with acting(Actor(visit.user.name, Via.CONSOLE, visit.app.clock.now())), having_seen(sent):
+        with acting(Actor(visit.user.name, visit.user.via, visit.app.clock.now())), having_seen(sent):
             return handler(visit)
     except Overtaken as exc:
         return show_overtaken(visit, exc)

@@ -84,7 +84,7 @@ def way(visit: Visit, entry: Entry) -> Way:
     if entry.authorizes:
         is_done = entry.is_authorized(grant) and record.problem_code != NEEDS_AUTHORIZATION
         marks.append(
-            Mark(AUTHORIZE, "Authorize access", "Log in and approve the permissions.", f"{base}/{AUTHORIZE}", is_done)
+            Mark(AUTHORIZE, "Authorize access", "Sign in and approve the permissions.", f"{base}/{AUTHORIZE}", is_done)
         )
     marks += [_mark(step, record.with_draft(), f"{base}/step") for step in steps[len(first) :]]
     is_active = record.state is IntegrationState.ACTIVE

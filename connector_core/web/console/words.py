@@ -60,8 +60,10 @@ _SAID = {
     "forgotten": "Only the present secret is accepted from now on.",
     "notifier_added": "The notifier was added. Send a test to see whether messages arrive.",
     "notifier_removed": "The notifier was removed.",
-    "logged_out": "You are logged out.",
-    "ended": "Your login has ended. Log in again to go on where you were.",
+    "logged_out": "You are signed out.",
+    "logged_out_everywhere": "You are signed out in every browser.",
+    "preferred": "Saved.",
+    "ended": "Your session has ended. Sign in again to go on where you were.",
 }
 
 # What a page says about an error, where that is not what the error says to do.

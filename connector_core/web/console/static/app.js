@@ -4,10 +4,19 @@
 const LOOK_AGAIN_MS = 3000;
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
-const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const absolute = formatIn({ dateStyle: "medium", timeStyle: "short" });
+const precise = formatIn({ dateStyle: "full", timeStyle: "long" });
 
-// Times in the reader's own zone: how long ago when that was today, the date before that.
+// In the zone that the reader chose, if this browser knows it; else in its own.
+function formatIn(style) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { ...style, timeZone: document.documentElement.dataset.zone });
+  } catch {
+    return new Intl.DateTimeFormat(undefined, style);
+  }
+}
+
+// Times in the reader's zone: how long ago when that was today, the date before that.
 function showTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
@@ -133,9 +142,22 @@ function offerInserting() {
   }
 }
 
+// A menu closes by Escape, and when something beside it is used.
+function closeMenus() {
+  const menu = document.querySelector("details.menu");
+  if (!menu) return;
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  for (const kind of ["click", "focusin"]) addEventListener(kind, (event) => { if (!menu.contains(event.target)) menu.open = false; });
+}
+
 showTimes(document);
 offerCopying(document);
 offerInserting();
+closeMenus();
 offerFiltering();
 showStep();
 showChoice();
