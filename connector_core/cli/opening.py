@@ -80,9 +80,11 @@ def opened(config_path: str | None) -> Iterator[App]:
     from connector_core.app import build_app  # noqa: PLC0415 - slow to load, and not for those that only look
     from connector_core.store import Actor, Via  # noqa: PLC0415 - as above
     from connector_core.store.acting import acting  # noqa: PLC0415 - as above
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - as above
 
     config, plugins, log, _ = read(config_path)
-    app = build_app(config, plugins, log=log)
+    store = open_store(config.database, SecretBox(config.secret_keys), migrates=False)
+    app = build_app(config, plugins, log=log, store=store)
     try:
         with acting(Actor(whoami(), Via.TERMINAL, app.clock.now())):
             yield app
@@ -91,7 +93,9 @@ def opened(config_path: str | None) -> Iterator[App]:
 
 
 def whoami() -> str:
-    """Name who types commands, as the system knows them."""
+    """Name who types commands, as the system knows them; of root, who became it."""
+    if os.geteuid() == 0 and (person := os.environ.get("SUDO_USER")):
+        return person
     try:
         return str(getuser())
     except (OSError, KeyError):  # containers may run as somebody whom nobody named
