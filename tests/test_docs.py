@@ -36,6 +36,10 @@ OTHERS = frozenset(
         "pre-commit",
         "pytest",
         "rm",
+        "sudo",
+        "pass",
+        "docker",
+        "alias",
     }
     | {"CREATE", "pg_dump", "pg_restore", "systemctl", "systemd-run"}
 )
