@@ -31,6 +31,7 @@ def log_plainly():
 
 
 log_plainly()
+gc.disable()  # until all tests are found: what is made before stays to the end
 new_databases.use()
 
 
@@ -70,7 +71,7 @@ def pytest_runtest_makereport(call):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need a daemon or a browser, and put files that take long first.
+    """Mark the tests that need a daemon or a browser, or take long on PostgreSQL, and put files that take long first.
 
     The mark is for those who run, or measure, all others. At the end of a run all workers have something to do if what
     is left are many short files. Files of a folder stay shuffled.
@@ -78,6 +79,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"browser", "open_stage", "shared_stage", "stage"} & set(item.fixturenames):
             item.add_marker("staged")
+        if item.get_closest_marker("lengthy_on_postgresql") and "postgresql" in item.name:
+            item.add_marker("extended")
     items.sort(key=lambda item: _FOLDERS_BY_LENGTH.get(_folder(item), 1))
 
 
@@ -91,8 +94,8 @@ def _folder(item):
 
 def pytest_collection_finish():
     """Keep the collector of garbage from looking through all tests again and again: they stay to the end."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

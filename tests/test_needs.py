@@ -86,6 +86,7 @@ def test_a_group_that_cannot_be_had_is_one_line_of_a_green_run(run_where_nothing
     assert f"1 passed, {sum(count for count, _ in lines.values())} skipped" in ended.stdout
 
 
+@pytest.mark.extended
 def test_where_everything_has_to_run_it_is_a_failure(run_where_nothing_is):
     """Each test says what it needs; none is skipped."""
     ended = run_where_nothing_is(CONNECTOR_REQUIRE="all")

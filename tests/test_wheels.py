@@ -124,7 +124,9 @@ def test_a_stand_in_says_which_plugin_it_is_for(wheels, name):
     assert dict(points[ENTRY_POINT_GROUP]) == {name: f"connector_{name}_sandbox:open_sandbox"}
 
 
-@pytest.mark.parametrize("name", SANDBOXES)
+@pytest.mark.parametrize(
+    "name", ["jira_jsm", *(pytest.param(one, marks=pytest.mark.extended) for one in SANDBOXES if one != "jira_jsm")]
+)
 def test_a_stand_in_needs_neither_core_nor_plugin(run, name):
     """It is imported whole, and says how it is started, where nothing else of ours is installed."""
     ended = run([f"connector_{name}_sandbox"], f"connector_{name}_sandbox", "--help")

@@ -76,6 +76,7 @@ class Talk:
         self.waiting = [one for one in self.waiting if one[2] in still]
 
 
+@pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("seed", range(6))
 def test_those_that_wait_go_by_their_own_time(store, clock, side, seed):

@@ -10,7 +10,8 @@ import pytest
 
 from connector_core import EventType, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.contract.merge import as_they_are
-from connector_core.polling.forgetting import FORGET_AT_ONCE, Forgetting
+from connector_core.polling import forgetting as polling_forgetting
+from connector_core.polling.forgetting import Forgetting
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.lanes_at_hand import open_links
 from tests.support.rows import count, sql
@@ -42,14 +43,15 @@ def forgetting_of(store, clock, keep):
     return Forgetting(store, clock, log, keep)
 
 
-def test_what_was_over_for_long_is_forgotten_whole(store, clock):
+def test_what_was_over_for_long_is_forgotten_whole(store, clock, monkeypatch):
     """Link, timeline, what it is searched by and the incident go; what is not old enough stays."""
-    finish(store, clock, FORGET_AT_ONCE + 5)
+    monkeypatch.setattr(polling_forgetting, "FORGET_AT_ONCE", 20)
+    finish(store, clock, 25)
     forgetting = forgetting_of(store, clock, KEEP)
 
     clock.forward(KEEP.total_seconds() - 60)
     forgetting.forget()
-    assert count(store, "link") == FORGET_AT_ONCE + 5
+    assert count(store, "link") == 25
     clock.forward(120)
     forgetting.forget()
 

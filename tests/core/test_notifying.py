@@ -30,14 +30,15 @@ def app(store, clock):
     return make_app(store, clock)
 
 
+@pytest.mark.lengthy_on_postgresql
 def test_a_lost_authorization_is_told_once_and_so_is_its_return(app, clock, hook):
-    """A day in between makes no difference."""
+    """Hours in between make no difference."""
     teller = Teller(app, clock, hook.url)
     teller.go_on(10)
     assert hook.got == []
 
     lose_authorization(app)
-    teller.go_on(24 * 60)
+    teller.go_on(6 * 60)
     assert told(hook.got) == [[LOST]]
 
     authorize(app)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+import pytest
+
 from connector_core.contract.errors import ConfigError, RetryLater, Scope
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.engine.breakers import Circuit
@@ -77,6 +79,7 @@ def test_waits_of_links_that_are_gone_are_forgotten():
     assert len(waits._waits) <= 2 * FEW + 2
 
 
+@pytest.mark.lengthy_on_postgresql
 def test_places_that_are_not_called_any_more_are_forgotten(store, clock):
     """Sites, settings and grants of integrations that are gone; the breaker of one that is called trips as ever."""
     breakers = make_lab(store, clock).breakers

@@ -328,7 +328,7 @@ def test_rows_that_all_nodes_write_are_counted_exactly_and_nobody_waits_in_a_cir
         attempted_at=clock.now(),
         attempted_incident=Incident(id="inc-1", title="Fan failed"),
     )
-    rounds = 30
+    rounds = 10
 
     def work(number):
         store, by = stores[number % 2], 1 if number % 4 < 2 else -1

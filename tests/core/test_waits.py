@@ -47,6 +47,7 @@ def test_a_wait_is_never_shorter_than_the_back_off_nor_than_what_was_asked(attem
     assert asked_s is None or math.isnan(asked_s) or wait_s >= min(asked_s, HORIZON_S / 2)
 
 
+@pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("asked_s", NOTHING)
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_wait_of_nothing_for_one_ticket_is_a_back_off_that_grows(lab, asked_s, opens):
@@ -60,6 +61,7 @@ def test_a_wait_of_nothing_for_one_ticket_is_a_back_off_that_grows(lab, asked_s,
     assert calls_within(lab, 600, look_every_s=1) <= 8
 
 
+@pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("asked_s", [0.0, 5.0])
 def test_news_does_not_end_a_wait_that_was_asked_for(lab, asked_s):
     """An incident that changes every second is written no sooner for that; afterwards the latest is."""
@@ -93,6 +95,7 @@ def test_a_person_who_retries_is_not_bound(lab):
     assert lab.desk.shown[0].title == "New"
 
 
+@pytest.mark.lengthy_on_postgresql
 def test_a_wait_that_is_kept_does_not_grow(lab):
     """Where the other side names what it needs, its word is enough."""
     happen(lab)
@@ -102,6 +105,7 @@ def test_a_wait_that_is_kept_does_not_grow(lab):
     assert 8 <= calls_within(lab, 60) <= 12
 
 
+@pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("asked_s", NOTHING)
 def test_writes_refused_where_reads_work_are_tried_less_and_less(store, clock, asked_s):
     """A read that works ends the pause of a site; a refusal right after it makes the next one longer."""

@@ -457,6 +457,7 @@ def year_of(store, clock):
     return present, settled, most
 
 
+@pytest.mark.lengthy_on_postgresql
 def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, monkeypatch, tmp_path):
     """After the longest time that anything is kept no table grows, and nearly all of them were in use."""
     monkeypatch.setattr(life, "MOST_REMOVED", 3)
@@ -479,6 +480,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
     assert len(list(tmp_path.glob(f"*{GRANT_LOCK}*"))) <= 1
 
 
+@pytest.mark.extended
 def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     """The year is sharp: it shows each table that would grow if nobody deleted what is too old."""
     monkeypatch.setattr(Forgetting, "_forget_rows", lambda *_: 0)

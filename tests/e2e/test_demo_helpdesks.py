@@ -21,7 +21,7 @@ LEFT_OUT = {"roundup": 1, "request-tracker": 1}
     [
         "roundup",
         pytest.param("request-tracker", marks=pytest.mark.request_tracker),
-        "servicenow",
+        pytest.param("servicenow", marks=pytest.mark.extended),
         pytest.param("jira", marks=pytest.mark.extended),
     ],
 )
