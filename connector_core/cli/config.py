@@ -13,7 +13,7 @@ from time import monotonic
 import click
 from ruamel.yaml import YAML
 
-from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
+from connector_core.cli.opening import View, chosen_path, command_logging, config_option, json_option, read, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import (
     Config,
@@ -61,6 +61,7 @@ def check(config_path: str | None) -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of the file, with the settings of every installed plugin."""
+    command_logging()
     click.echo(json.dumps(config_schema(load_plugins()), indent=2))
 
 

@@ -64,7 +64,7 @@ def chosen_path(config_path: str | None) -> Path:
 
 def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
     """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
-    masker, log = _logging()
+    masker, log = command_logging()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
     if ca_file := config.calls().ca_file:
@@ -160,7 +160,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False, with_secrets: 
     With `ends_pauses` the daemon tries again what was found to work. Without secrets, integrations are read as if they
     had none.
     """
-    masker, log = _logging()
+    masker, log = command_logging()
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
@@ -213,7 +213,7 @@ def looked_at(config_path: str | None) -> Iterator[View]:
             gc.enable()
 
 
-def _logging() -> tuple[Masker, FilteringBoundLogger]:
+def command_logging() -> tuple[Masker, FilteringBoundLogger]:
     """Return the logger of one command, set up when it logs something, and what masks secrets in it."""
     masker = Masker()
     click.get_current_context().call_on_close(forget_later)

@@ -80,7 +80,8 @@ def test_a_command_needs_no_secret(shell):
     assert (found.returncode, found.stderr) == (0, "")
     assert [row["organization"] for row in json.loads(found.stdout)] == ["acme"]
     doctor = shell.run("doctor", "--json")
-    assert (doctor.returncode, json.loads(doctor.stdout)) == (0, [])
+    assert doctor.returncode == 0
+    assert {row["severity"] for row in json.loads(doctor.stdout)} <= {"ok", "warning"}
     refused = shell.run("integrations", "show", "nope")
     assert (refused.returncode, refused.stdout) != (0, "")
     assert "nope" in refused.stderr
