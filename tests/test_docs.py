@@ -26,6 +26,7 @@ OTHERS = frozenset(
     {
         "apt-get",
         "cd",
+        "chmod",
         "curl",
         "export",
         "for",

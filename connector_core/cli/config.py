@@ -42,7 +42,7 @@ _DIFFERS = 1  # as `diff` and `git diff --exit-code` have it
 
 @click.group()
 def config() -> None:
-    """Begin, check, compare, apply, show or describe the configuration file."""
+    """Begin, check, compare, apply or show the configuration file."""
 
 
 @config.command()

@@ -17,7 +17,7 @@ from connector_core.contract.errors import ConnectorError
 
 _COMMANDS = {
     "audit": ("connector_core.cli.audit", "audit", "List who changed what, and from where."),
-    "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
+    "config": ("connector_core.cli.config", "config", "Begin, check, compare, apply or show the configuration file."),
     "completion": ("connector_core.cli.completion", "completion", "Print what completes commands in a shell."),
     "console": (
         "connector_core.cli.console",

@@ -42,8 +42,8 @@ def show(path, *options, **environ):
 
 
 def in_full(*values):
-    """Return values with all that models hold, whether it was written or is a default."""
-    return TypeAdapter(Any).dump_python(values)
+    """Return values with all that models hold, whether it was written or is a default, which nobody reads again."""
+    return repr(TypeAdapter(Any).dump_python(values)).replace("/32'", "'").replace("/128'", "'")
 
 
 def meant(path):

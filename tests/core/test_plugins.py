@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import signal
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -245,7 +247,7 @@ def test_unknown_plugin_says_how_to_get_it():
 
     assert near.value.code == far.value.code == "plugin_unknown"
     assert near.value.fix == "Did you mean desk?"
-    assert far.value.fix == "There are: desk. Another one is installed from its folder or its wheel."
+    assert far.value.fix == "There are: desk, platform. Another one is installed from its folder or its wheel."
 
 
 def test_call_passes_arguments_and_result():
@@ -465,3 +467,17 @@ def test_what_a_hook_asked_for_is_counted_until_it_ends():
         plugin_with(check_integration).check_integration(replace(HANDLE, session=session))
 
     assert told == ["at work", "let go"]
+
+
+def test_a_plugin_that_hangs_when_it_is_loaded_is_a_row(monkeypatch):
+    """It waits for a server, say; the others are loaded, and nothing interrupts them afterwards."""
+    monkeypatch.setattr("connector_core.plugins.LOADED_WITHIN_S", 0.05)
+
+    def load():
+        threading.Event().wait(30)
+
+    bad, good = load_plugins(entry_points=[FakeEntryPoint("bad", load), desk_entry_point()]).records
+
+    assert (bad.status, bad.reason) == (PluginStatus.LOAD_FAILED, "it was not loaded within 0 s")
+    assert good.status is PluginStatus.READY
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

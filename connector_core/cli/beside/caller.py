@@ -30,7 +30,7 @@ ASKING = frozenset(
 )
 #: A file that these are given is read here.
 READING = frozenset({("routing", "set"), ("routing", "try")})
-GREETED_WITHIN_S = 2.0
+GREETED_WITHIN_S = 10.0
 TRY_AGAIN, INTERRUPTED = 5, 130  # as ExitCode has it, and as shells do
 
 

@@ -69,7 +69,7 @@ def make_door(path: str, config: Path) -> Door:
 class _Attendant:
     def __init__(self, path: str, config: Path, ended: int) -> None:
         self._path, self._config, self._ended = path, config, ended
-        self._is_loaded = False
+        self._to_load = _needed()
 
     def attend(self) -> None:
         """Wait until the daemon says so, listen, and go when it has gone."""
@@ -83,27 +83,29 @@ class _Attendant:
             if self._has_ended(_TAKE_OVER_AGAIN_S):
                 return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, address(self._path) as short:
-            with suppress(FileNotFoundError):
-                Path(self._path).unlink()
+        path, made = Path(self._path), f"{self._path}.new"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, address(made) as short:
+            Path(made).unlink(missing_ok=True)
             listener.bind(short)
             try:
-                Path(self._path).chmod(0o600)
+                Path(made).chmod(0o600)
                 listener.listen(_BACKLOG)
+                Path(made).rename(path)  # whoever finds it is answered
                 self._let_in(listener)
             finally:
                 with suppress(OSError):
-                    Path(self._path).unlink()
+                    path.unlink()
 
     def _let_in(self, listener: socket.socket) -> None:
+        wait = _IDLE_S
         while True:
-            wait = None if self._is_loaded else _IDLE_S
-            ready, _, _ = select.select([listener.fileno(), self._ended], [], [], wait)
+            patience = wait if self._to_load else None
+            ready, _, _ = select.select([listener.fileno(), self._ended], [], [], patience)
             if self._ended in ready:
                 return
             if not ready:
-                self._is_loaded = True
-                _load()
+                wait = 0  # one after the other, while nobody calls
+                import_module(self._to_load.pop())
                 continue
             connection, _ = listener.accept()
             with connection:
@@ -124,14 +126,12 @@ def _may(connection: socket.socket) -> bool:
     return _CREDENTIALS.unpack(told)[1] in {0, os.geteuid()}
 
 
-def _load() -> None:
-    """Load what commands need, so that they do not, and work with what was installed when the daemon began."""
+def _needed() -> list[str]:
+    """Return what commands need: loaded, they begin sooner, and work with what was installed when the daemon began."""
     from connector_core.cli.main import _COMMANDS  # noqa: PLC0415 - the daemon is one of them
 
-    for module, _, _ in _COMMANDS.values():
-        import_module(module)
-    for module in ("reading", "cli.overview", "cli.authorizing", "store.read_only"):
-        import_module(f"connector_core.{module}")
+    late = ("reading", "cli.overview", "cli.authorizing", "store.read_only")
+    return [*(module for module, _, _ in _COMMANDS.values()), *(f"connector_core.{name}" for name in late)]
 
 
 def _serve(connection: socket.socket, config: Path) -> NoReturn:
