@@ -262,6 +262,7 @@ def _reason(exc: BaseException) -> str:
 
 def _how_to_get(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"Did you mean {near[0]}?"
-    return f"There are: {', '.join(sorted(known))}. Another one is installed from its folder or its wheel."
+    installed = f"Installed are: {', '.join(sorted(known))}." if known else "None is installed."
+    # No name of a distribution: one that is on no index could be put there by anybody.
+    install = f"{installed} Install another from its folder or wheel: pip install ./path/to/plugin"
+    return f"Did you mean {near[0]}? {install}" if near else install

@@ -153,3 +153,17 @@ def _shown() -> Iterator[tuple[str, str]]:
 def test_a_former_sentence_is_gone(former):
     """From pages, commands, findings, plugins and docs."""
     assert [name for name, text in shown() if former in text] == []
+
+
+def test_no_hint_names_a_package_that_nobody_owns():
+    """What is installed from a name comes from whoever registered it; ours are on no index, so hints name paths."""
+    texts = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connector_core/**/*.txt"), *ROOT.glob("plugins/**/*.py")]
+    texts += [*ROOT.glob("plugins/*/README.md"), *ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
+
+    named = [
+        f"{path}: {found}"
+        for path in texts
+        for found in re.findall(r"pip install ['\"]?connector[-_]\S+", path.read_text())
+    ]
+
+    assert named == []

@@ -95,7 +95,7 @@ def test_the_product_alone_says_what_the_demo_needs(run):
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
         "Error: No sandbox of Jira Service Management is installed.",
-        "  Install it: pip install 'connector-jira-jsm[demo]'",
+        "  Install connector-jira-jsm-sandbox from its folder or wheel: pip install ./path/to/sandbox",
     ]
 
 

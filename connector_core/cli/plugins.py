@@ -39,7 +39,9 @@ def list_plugins(*, as_json: bool) -> None:
     shown = rows if as_json else [{name: row[name] for name in row if name != "hooks"} for row in rows]
     print_rows(shown, as_json=as_json, empty="No plugin is installed.")
     if not as_json and not any(plugin.implements(_TICKETING_HOOK) for plugin in found.ready):
-        click.echo("\nNo ticketing plugin is installed. Install one from its folder or its wheel.")
+        click.echo(
+            "\nNo ticketing plugin is installed. Install one from its folder or wheel: pip install ./path/to/plugin"
+        )
 
 
 @plugins.command("new")

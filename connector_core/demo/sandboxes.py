@@ -52,5 +52,5 @@ def require_sandbox(plugin: Plugin, plugins: PluginSet) -> Plugin:
     raise ConfigError(
         f"No sandbox of {plugin.info.title} is installed.",
         code="no_sandbox",
-        fix=f"Install it: pip install '{distribution}[demo]'",
+        fix=f"Install {distribution.replace('_', '-')}-sandbox from its folder or wheel: pip install ./path/to/sandbox",
     )

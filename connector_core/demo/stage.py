@@ -232,7 +232,7 @@ def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
         raise ConfigError(
             "No ticketing plugin is installed.",
             code="no_sandbox",
-            fix="Install one with its sandbox: pip install 'connector-<name>[demo]'",
+            fix="Install one and its sandbox from folders or wheels: pip install ./path/to/plugin ./path/to/sandbox",
         )
     if name is None:
         return require_sandbox(next(filter(has_sandbox, candidates), candidates[0]), plugins)
@@ -253,7 +253,7 @@ def _in_full(name: str, plugins: PluginSet) -> str:
     raise ConfigError(
         f"No plugin {name} is installed.",
         code="plugin_missing",
-        fix=f"Install it with its sandbox: pip install 'connector-{folded.replace('_', '-')}[demo]'",
+        fix="Install it and its sandbox from folders or wheels: pip install ./path/to/plugin ./path/to/sandbox",
     )
 
 

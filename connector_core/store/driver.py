@@ -18,5 +18,5 @@ def require_driver() -> None:
         raise ConfigError(
             f"database names PostgreSQL, and what reaches it cannot be loaded here: {exc}.",
             code="database_driver_missing",
-            fix="Run: pip install 'connector-core[postgresql]'",
+            fix="Install it from the folder of connector-core: pip install '.[postgresql]'",
         ) from exc

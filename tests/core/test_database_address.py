@@ -221,7 +221,7 @@ def test_without_the_extra_the_fix_is_told(monkeypatch, module, use):
         use(PostgreSQL(URL))
 
     assert caught.value.code == "database_driver_missing"
-    assert caught.value.fix == "Run: pip install 'connector-core[postgresql]'"
+    assert caught.value.fix == "Install it from the folder of connector-core: pip install '.[postgresql]'"
     assert "hunter22" not in str(caught.value)
 
 

@@ -32,7 +32,7 @@ def test_a_plugin_without_its_sandbox_is_told_with_what_to_install(install):
         sandbox_plugin(fake_plugins(), None)
 
     assert caught.value.message == "No sandbox of Desk is installed."
-    assert caught.value.fix == "Install it: pip install 'connector-fake[demo]'"
+    assert caught.value.fix == "Install connector-fake-sandbox from its folder or wheel: pip install ./path/to/sandbox"
 
 
 def test_a_named_source_without_its_sandbox_is_told_too(install):

@@ -237,7 +237,7 @@ def test_failed_load_is_logged_with_its_traceback(caplog, capsys):
 
 
 def test_unknown_plugin_says_how_to_get_it():
-    """The nearest installed name is suggested, and the command that installs one."""
+    """The nearest installed name is suggested, and how one is installed: never by a name that anybody may take."""
     plugins = fake_plugins()
 
     with pytest.raises(ConfigError) as near:
@@ -246,8 +246,8 @@ def test_unknown_plugin_says_how_to_get_it():
         plugins.get("zen_hub")
 
     assert near.value.code == far.value.code == "plugin_unknown"
-    assert near.value.fix == "Did you mean desk?"
-    assert far.value.fix == "There are: desk, platform. Another one is installed from its folder or its wheel."
+    install = "Installed are: desk, platform. Install another from its folder or wheel: pip install ./path/to/plugin"
+    assert (near.value.fix, far.value.fix) == (f"Did you mean desk? {install}", install)
 
 
 def test_call_passes_arguments_and_result():

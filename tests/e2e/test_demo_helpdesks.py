@@ -56,7 +56,9 @@ def test_one_that_is_not_installed_is_told_with_what_installs_it():
         sandbox_plugin(load_plugins(), "some-desk")
 
     assert caught.value.message == "No plugin some-desk is installed."
-    assert caught.value.fix == "Install it with its sandbox: pip install 'connector-some-desk[demo]'"
+    assert caught.value.fix == (
+        "Install it and its sandbox from folders or wheels: pip install ./path/to/plugin ./path/to/sandbox"
+    )
 
 
 def test_a_real_server_that_is_not_here_is_told_with_what_installs_it(monkeypatch):
