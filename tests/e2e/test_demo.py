@@ -55,11 +55,11 @@ def test_a_signal_ends_the_demo_at_any_moment(tmp_path, number, moment):
         demo = psutil.Process(process.pid)
         if moment == "it tells its story":
             assert process.stdout.readline()
-            until(lambda: " 1. " in process.stdout.readline())
+            until(lambda: " 1. " in process.stdout.readline(), within_s=300)
         elif moment == "its daemon is started":
-            until(demo.children)
+            until(demo.children, within_s=300)
         else:
-            until(lambda: list(tmp_path.glob("connector-demo-*")))
+            until(lambda: list(tmp_path.glob("connector-demo-*")), within_s=300)
         begun = demo.children(recursive=True)
         process.send_signal(number)
         process.stdout.read()
