@@ -61,9 +61,9 @@ def is_of_files(error: OSError) -> bool:
 
 def in_words(error: OSError) -> ConnectorError:
     """Say that a file, a folder or a disk cannot be used."""
-    named = f"{error.filename} cannot be used" if error.filename is not None else "A file cannot be used"
+    name = "A file" if error.filename is None else error.filename
     return ConfigError(
-        f"{named}: {error.strerror}.",
+        f"{name} cannot be used: {error.strerror}.",
         code="file_unusable",
         fix="Check its owner and mode, those of its folder, and that there is space on the disk.",
     )
