@@ -1,211 +1,26 @@
-"""The face for plugin authors: everything a plugin may import from the core, besides `kit` and `testing` in it."""
+"""The face for plugin authors: everything a plugin may import from the core, besides `kit` and `testing` in it.
+
+The names are those of `face`. They are loaded when one of them is asked for: a command that the daemon does in place of
+its caller (`connector_core.cli.beside`) needs none here, and loading them takes longer than all it does.
+"""
 
 from __future__ import annotations
 
-from connector_core.clock import Clock
-from connector_core.contract import hookspecs
-from connector_core.contract.addresses import http_address
-from connector_core.contract.advice import Advice, Remedy
-from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
-from connector_core.contract.errors import (
-    AuthError,
-    ConfigError,
-    ConnectorError,
-    PluginError,
-    RemoteError,
-    RetryLater,
-    Scope,
-    TicketChanged,
-    TicketGone,
-    WebhookRejected,
-)
-from connector_core.contract.handles import AnyIntegration, AnySource, Core, Integration, Source, finished, no_grant
-from connector_core.contract.hookspecs import hookimpl
-from connector_core.contract.lazy_hooks import LazyHooks, implements
-from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
-from connector_core.contract.memory import Memory
-from connector_core.contract.models import (
-    Absence,
-    AbsenceKind,
-    AddComment,
-    AuthorizationRenewal,
-    AuthorizationRequest,
-    AuthorizationReturn,
-    AuthorizationStart,
-    CloseTicket,
-    Comment,
-    CommentDraft,
-    CommentOutcome,
-    CreateTicket,
-    Delivery,
-    Device,
-    EventType,
-    FieldChange,
-    FieldName,
-    FindComment,
-    Finding,
-    FindTicket,
-    FoundTicket,
-    Grant,
-    HookRegistration,
-    InboundRequest,
-    Incident,
-    IncidentChange,
-    IncidentEvent,
-    IncidentStatus,
-    IncidentUpdate,
-    Location,
-    MarkedTicket,
-    MarkedTickets,
-    MarkTicket,
-    NotCreated,
-    Poll,
-    Priority,
-    Push,
-    Receipt,
-    Redirect,
-    RefusedEvent,
-    Severity,
-    Signature,
-    Site,
-    TicketComment,
-    TicketQuery,
-    TicketSnapshot,
-    UnreadableTicket,
-    UpdateOutcome,
-    WriteComment,
-    WriteFields,
-    WriteIncident,
-    WrittenComment,
-    utc,
-)
-from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
-from connector_core.contract.sandboxes import Sandbox, SandboxAbility, SourceSandbox
-from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret, make_secret
-from connector_core.contract.setup_steps import (
-    WEBHOOK_SECRET,
-    Choice,
-    CopyValue,
-    FieldKind,
-    Remark,
-    SetupField,
-    SetupStep,
-)
-from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
-from connector_core.http.bodies import object_of
-from connector_core.http_source.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "WEBHOOK_SECRET",
-    "Absence",
-    "AbsenceKind",
-    "AddComment",
-    "Advice",
-    "AnyIntegration",
-    "AnySource",
-    "AuthError",
-    "AuthorizationRenewal",
-    "AuthorizationRequest",
-    "AuthorizationReturn",
-    "AuthorizationStart",
-    "Choice",
-    "Clock",
-    "CloseTicket",
-    "Comment",
-    "CommentDraft",
-    "CommentOutcome",
-    "ConfigError",
-    "ConnectorError",
-    "CopyValue",
-    "Core",
-    "CreateTicket",
-    "Delivery",
-    "Device",
-    "Duration",
-    "DurationOrNothing",
-    "EventType",
-    "FieldChange",
-    "FieldKind",
-    "FieldName",
-    "FindComment",
-    "FindTicket",
-    "Finding",
-    "FoundTicket",
-    "Grant",
-    "HookRegistration",
-    "InboundRequest",
-    "Incident",
-    "IncidentChange",
-    "IncidentEvent",
-    "IncidentStatus",
-    "IncidentUpdate",
-    "Integration",
-    "LazyHooks",
-    "Location",
-    "MarkTicket",
-    "MarkedTicket",
-    "MarkedTickets",
-    "Memory",
-    "NotCreated",
-    "OneOrMoreSecrets",
-    "PluginError",
-    "PluginInfo",
-    "Poll",
-    "PolledSettings",
-    "Priority",
-    "Push",
-    "Receipt",
-    "Redirect",
-    "RefusedEvent",
-    "Remark",
-    "Remedy",
-    "RemoteError",
-    "RetryLater",
-    "Sandbox",
-    "SandboxAbility",
-    "Scope",
-    "Settings",
-    "SetupField",
-    "SetupStep",
-    "Severity",
-    "Signature",
-    "SigningSecret",
-    "Site",
-    "Source",
-    "SourceSandbox",
-    "TicketChanged",
-    "TicketComment",
-    "TicketGone",
-    "TicketQuery",
-    "TicketSnapshot",
-    "UnreadableTicket",
-    "UpdateOutcome",
-    "WebhookRejected",
-    "WriteComment",
-    "WriteFields",
-    "WriteIncident",
-    "WrittenComment",
-    "can_be_undone",
-    "duration_field",
-    "finished",
-    "hookimpl",
-    "hookspecs",
-    "http_address",
-    "implements",
-    "is_template",
-    "make_secret",
-    "mistake_in",
-    "no_grant",
-    "object_of",
-    "read_signed_events",
-    "render",
-    "retry_after_s",
-    "sample_incident",
-    "send_signed_change",
-    "shorten",
-    "truncate",
-    "usable_secrets",
-    "utc",
-    "utf16_length",
-    "whole_graphemes",
-]
+if TYPE_CHECKING:
+    from connector_core.face import *  # noqa: F403 - `__all__` says which
+    from connector_core.face import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> object:
+        """Return one of the names of the face."""
+        from importlib import import_module  # noqa: PLC0415 - as said
+
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(name)
+        face = import_module("connector_core.face")
+        if name != "__all__" and name not in face.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(face, name)
+        return value

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line: by a daemon that runs with the same file, else here."""
+    from connector_core.cli.beside.caller import ask  # noqa: PLC0415 - only this script needs it
+
+    code = ask(sys.argv[1:])
+    if code is not None:
+        sys.exit(code)
     gc.disable()  # until all is loaded: looking for garbage among modules takes a sixth of a command's time
     from connector_core.cli.main import run  # noqa: PLC0415 - only this script needs it
 

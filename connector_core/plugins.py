@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import signal
+import sys
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import metadata
+from types import FrameType
 from typing import Any, Protocol
 
 import pluggy
@@ -22,6 +27,8 @@ from connector_core.logs import get_logger
 from connector_core.relay import Relay
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
+#: A plugin that is not loaded by then is not loaded at all. On a busy machine one takes a few seconds.
+LOADED_WITHIN_S = 60.0
 
 log = get_logger(__name__)
 
@@ -140,18 +147,49 @@ def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoi
             records.append(replace(record, status=PluginStatus.DISABLED, reason="listed in disabled_plugins"))
             continue
         try:
-            plugin = _load(entry_point, record.version, taken={other.name for other in records})
+            with redirect_stdout(sys.stderr), _loaded_in_time():
+                plugin = _load(entry_point, record.version, taken={other.name for other in records})
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
             # One of the places that catch everything: importing a plugin runs the code of strangers.
             log.warning("plugin_load_failed", plugin=record.name, distribution=record.distribution, exc_info=True)
-            reason = exc.message if isinstance(exc, ConnectorError) else f"{type(exc).__name__}: {exc}"
+            reason = _reason(exc)
             records.append(replace(record, reason=reason))
             continue
         plugins[plugin.name] = plugin
         records.append(replace(record, status=PluginStatus.READY, info=plugin.info, hooks=plugin.hooks))
     return PluginSet(records, plugins)
+
+
+@contextmanager
+def _loaded_in_time() -> Iterator[None]:
+    """Interrupt a plugin that hangs when it is loaded, as one that waits for a server; only the main thread can be.
+
+    Raises:
+        PluginHangs: it did.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's arguments
+        raise PluginHangs
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, LOADED_WITHIN_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+class PluginHangs(BaseException):
+    """A plugin takes too long to load; no `except Exception` of its own stops this."""
+
+    def __str__(self) -> str:
+        return f"it was not loaded within {LOADED_WITHIN_S:.0f} s"
 
 
 def _origin(entry_point: EntryPoint) -> tuple[str, str]:
@@ -208,6 +246,18 @@ def _described(name: str, manager: pluggy.PluginManager, hooks: frozenset[str]) 
     if "poll_incidents" in hooks and not issubclass(info.settings, PolledSettings):
         raise PluginError("it implements poll_incidents, but its settings are no subclass of PolledSettings")
     return info
+
+
+def _reason(exc: BaseException) -> str:
+    match exc:
+        case ConnectorError():
+            return exc.message
+        case PluginHangs():
+            return str(exc)
+        case SystemExit():
+            return f"it ends the process when it is loaded (SystemExit: {exc.code})"
+        case _:
+            return f"{type(exc).__name__}: {exc}"
 
 
 def _how_to_get(name: str, known: Collection[str]) -> str:

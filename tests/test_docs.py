@@ -26,6 +26,7 @@ OTHERS = frozenset(
     {
         "apt-get",
         "cd",
+        "chmod",
         "curl",
         "export",
         "for",
@@ -36,6 +37,10 @@ OTHERS = frozenset(
         "pre-commit",
         "pytest",
         "rm",
+        "sudo",
+        "pass",
+        "docker",
+        "alias",
     }
     | {"CREATE", "pg_dump", "pg_restore", "systemctl", "systemd-run"}
 )

@@ -14,7 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import connector_core
-from connector_core.cli.main import _COMMANDS, ExitCode, cli
+from connector_core.cli.exit_codes import ExitCode
+from connector_core.cli.main import _COMMANDS, cli
 from connector_core.config import read_config
 from connector_core.config.models import EngineSettings
 from connector_core.plugins import load_plugins

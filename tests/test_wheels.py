@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_core.cli.main import ExitCode
+from connector_core.cli.exit_codes import ExitCode
 from connector_core.demo.sandboxes import ENTRY_POINT_GROUP
 
 ROOT = Path(__file__).parents[1]

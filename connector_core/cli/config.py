@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any
 
 import click
-from pydantic import BaseModel, SecretStr
+from ruamel.yaml import YAML
 
-from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
+from connector_core.cli.opening import View, chosen_path, command_logging, config_option, json_option, read, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import (
     Config,
@@ -26,9 +25,11 @@ from connector_core.config import (
     peek,
     read_leniently,
 )
+from connector_core.config.example import beginning
 from connector_core.config.positions import dotted
+from connector_core.config.shown import as_written
 from connector_core.contract.errors import ConfigError, RetryLater
-from connector_core.databases import DatabasePlace, PostgreSQL
+from connector_core.databases import DatabasePlace
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.plugins import load_plugins
 from connector_core.store import Application
@@ -37,12 +38,11 @@ from connector_core.store.read_only import ReadOnlyStore
 APPLIED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.1
 _DIFFERS = 1  # as `diff` and `git diff --exit-code` have it
-_NOT_SHOWN = frozenset({"administered", "answers", "secrets", "snapshot", "warnings"})
 
 
 @click.group()
 def config() -> None:
-    """Check, compare, apply, show or describe the configuration file."""
+    """Begin, check, compare, apply or show the configuration file."""
 
 
 @config.command()
@@ -61,15 +61,39 @@ def check(config_path: str | None) -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of the file, with the settings of every installed plugin."""
+    command_logging()
     click.echo(json.dumps(config_schema(load_plugins()), indent=2))
 
 
 @config.command()
 @config_option
-def show(config_path: str | None) -> None:
-    """Print the configuration as it is understood, defaults filled in and secrets masked."""
-    found, _ = read_leniently(peek(chosen_path(config_path)))
-    print_json(_plain(found))
+@json_option
+def show(config_path: str | None, *, as_json: bool) -> None:
+    """Print the configuration as it is understood: a file with every default filled in, and no secret.
+
+    Values from the environment and from files stand as references, as in the file.
+    """
+    seen = peek(chosen_path(config_path))
+    found, _ = read_leniently(seen)
+    tree, hidden = as_written(found, seen.document.values)
+    if as_json:
+        print_json(tree)
+    else:
+        YAML().dump(tree, sys.stdout)
+    if hidden:
+        named = ", ".join(map(dotted, hidden))
+        click.echo(f"Written in plain text, and not shown: {named}", err=True)
+
+
+@config.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("connector.yaml"))
+def init(path: Path) -> None:
+    """Write a configuration file to begin with: PATH, by default connector.yaml. Every key is in it, with comments."""
+    if path.exists():
+        raise ConfigError(f"{path} is there already.", code="file_exists", fix="Name another file.")
+    with path.open("x", encoding="utf-8") as file:
+        file.write(beginning())
+    click.echo(f"{path} was written. Next: set the variables that it names, then: connector config check")
 
 
 @config.command()
@@ -158,18 +182,3 @@ def _print_changes(heading: str, changes: Sequence[str]) -> None:
         click.secho(heading, bold=True)
     for change in changes:
         click.echo(f"  {change}")
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any tree of settings
-    if isinstance(value, SecretStr):
-        return "***"
-    if isinstance(value, PostgreSQL):
-        return str(value)  # its password is masked
-    if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value) if field.name not in _NOT_SHOWN]
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector_core.cli.opening import chosen_path, config_option, opened, viewed
+from connector_core.cli.exit_codes import end_without_yes
+from connector_core.cli.opening import chosen_path, config_option, viewed
 from connector_core.cli.output import waiting
 from connector_core.clock import SystemClock
 from connector_core.config import peek
@@ -60,14 +61,18 @@ def migrate(config_path: str | None, *, is_last: bool) -> None:
     """Make the database, or bring it up to this version.
 
     Connectors of the version before go on beside: something is only added. What they need is removed with --finish,
-    once all of them are updated; a connector on SQLite, which is alone, does that when it starts.
+    once all of them are updated; a connector on SQLite, which is alone, does that when it starts. No secret is needed,
+    unless the address of the database has one.
     """
     from connector_core.store import rolling  # noqa: PLC0415 - slow to load, and only this needs it
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - as above
 
+    found = peek(chosen_path(config_path))
+    database = found.database
     if is_last:
-        rolling.require_made(peek(chosen_path(config_path)).database)
-    with opened(config_path) as app:
-        database = app.config.database
+        rolling.require_made(database)
+    box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
+    open_store(database, box, with_any_key=not box.has_key).close()
     steps = rolling.finish(database) if is_last else ()
     click.echo(f"{database} is up to date.")
     if steps:
@@ -168,6 +173,8 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
     for one in lost:
         click.echo(f"  {one}")
     click.echo(f"{len(lost)} {says} Links stay.")
+    if not yes:
+        raise end_without_yes()
 
 
 def _refuse_without_file(database: DatabasePlace, target: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -14,10 +13,11 @@ from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import PostgreSQL, is_postgresql
 from connector_core.demo.cluster import Cluster
 from connector_core.demo.lost_node import lose_a_node
+from connector_core.demo.signals import end_by_signals, put_up
 from connector_core.demo.stage import Stage, sandbox_plugin, source_plugin
 from connector_core.demo.story import LeftOut, tell
 from connector_core.logs import configure_logging
-from connector_core.plugins import load_plugins
+from connector_core.plugins import Plugin, load_plugins
 from connector_core.store.driver import require_driver
 
 MOST_NODES = 9
@@ -50,6 +50,7 @@ def demo(  # noqa: PLR0913 - as people say it
 ) -> None:
     """Run the whole story against a sandbox on this machine; needs no account and no network."""
     configure_logging("error")
+    end_by_signals()
     if nodes > 1 and not is_postgresql(database):
         raise ConfigError(
             "Several daemons need a database on a server: SQLite has one.",
@@ -60,17 +61,27 @@ def demo(  # noqa: PLR0913 - as people say it
         _require_empty(database)
     plugins = load_plugins()
     plugin, source = sandbox_plugin(plugins, plugin_name), source_plugin(plugins, source_name)
-    with tempfile.TemporaryDirectory(prefix="connector-demo-") as folder:
+    with put_up(_Folder) as folder:
         if nodes > 1:
-            cluster = Cluster(plugin, Path(folder), nodes=nodes, source=source, port=port, database=database)
-            with closing(cluster):
-                _play(cluster.stage, cluster)
+            with put_up(
+                lambda: Cluster(plugin, folder.path, nodes=nodes, source=source, port=port, database=database)
+            ) as cluster:
+                _play(cluster.stage, source, cluster)
                 _stay(cluster.stage, once=once)
             return
-        stage = Stage(plugin, Path(folder), source=source, port=port, database=database)
-        with closing(stage):
-            _play(stage)
+        with put_up(lambda: Stage(plugin, folder.path, source=source, port=port, database=database)) as stage:
+            _play(stage, source)
             _stay(stage, once=once)
+
+
+class _Folder:
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="connector-demo-")
+        self.path = Path(self._folder.name)
+
+    def close(self) -> None:
+        """Remove it."""
+        self._folder.cleanup()
 
 
 def _require_empty(url: str) -> None:
@@ -80,7 +91,7 @@ def _require_empty(url: str) -> None:
     require_empty(PostgreSQL(url, named_in="--database"))
 
 
-def _play(stage: Stage, cluster: Cluster | None = None) -> None:
+def _play(stage: Stage, source: Plugin | None = None, cluster: Cluster | None = None) -> None:
     click.secho(f"{stage.platform.title}, {stage.sandbox.title} and the connector, on this machine.\n", bold=True)
     if cluster is None:
         ready = f"The daemon was ready after {stage.open():.2f} s"
@@ -88,19 +99,28 @@ def _play(stage: Stage, cluster: Cluster | None = None) -> None:
         ready = f"{len(cluster.nodes)} daemons behind {stage.public_url} were ready after {cluster.open():.2f} s"
     by = "through the consent page" if stage.has_consent else "with the settings"
     click.echo(f"{ready}; access was authorized {by}.\n")
-    left_out = 0
+    accepted_with = source.info.accepted_with if source is not None else {}
+    left_out, settings = 0, set[str]()
     try:
         for step in tell(stage):
             if isinstance(step, LeftOut):
                 left_out += 1
                 click.echo(f" {step.number}. Left out: {step.why}.")
             else:
-                click.echo(f" {step.number}. {step.happened:<52} → {step.seen:<48} {step.took_s * 1000:6.0f} ms")
+                needed = {accepted_with[name] for name in step.asked_for if name in accepted_with}
+                settings |= needed
+                seen = f"{step.seen} *" if needed else step.seen
+                click.echo(f" {step.number}. {step.happened:<52} → {seen:<48} {step.took_s * 1000:6.0f} ms")
             if cluster is not None and step.number == KILLED_AFTER:
                 _kill(cluster)
     except TimeoutError as exc:
         log = stage.daemon.log_path.read_text()[-2000:]
         raise RemoteError(f"The next step was {exc}.", code="demo_failed", fix=f"End of the log:\n{log}") from exc
+    if source is not None and settings:
+        click.echo(
+            f"\n * {source.info.title} itself does not take this change: here a made-up gateway does"
+            f" ({', '.join(sorted(settings))}). Without one such a change stays on the ticket, and the product says so."
+        )
     every = "Every other step" if left_out else "Every step"
     click.secho(f"\n{every} was seen on both sides, with {stage.sandbox.call_count()} calls.", fg="green")
 
@@ -127,8 +147,6 @@ def _stay(stage: Stage, *, once: bool) -> None:
     click.echo(f"  helpdesk    {stage.sandbox.url}")
     click.echo(f"  metrics     {stage.public_url}/metrics")
     click.echo(f"  file        {stage.config_path}")
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
     click.echo("\nStopping.")

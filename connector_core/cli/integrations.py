@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
+from connector_core.cli.beside.given import value_of
+from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.config import Config
+from connector_core.contract.errors import AuthError
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     ROW,
@@ -32,6 +35,9 @@ from connector_core.words.advice import fix_in_terminal
 if TYPE_CHECKING:
     from connector_core.app import App
     from connector_core.setup.integrations import SetupFlow
+
+
+SET_HELP = "Answer a question; may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
 
 
 class _Commands(click.Group):
@@ -131,7 +137,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
 @click.argument("integration")
 @click.option("--organization", help="The organization it is for, when it is new.")
 @click.option("--plugin", help="The ticketing plugin, when it is new.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and change nothing.")
 @click.option("--discard-draft", is_flag=True, help="Drop a change that is not in effect yet.")
 @config_option
@@ -150,8 +156,9 @@ def setup(  # noqa: PLR0913 - one argument an option
     A new one needs --organization and --plugin, and then most often: connector integrations authorize. Where the
     organization has no source yet, its steps come first, as with: connector sources setup.
     """
-    only_shows = choices and organization is None
-    with read_only(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
+    if choices and organization is not None:
+        raise click.UsageError(f"--choices changes nothing. Make {integration} first, without it.")
+    with read_only(config_path, needs_secrets=True) if choices else opened(config_path) as app:
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
             _connect_source(app, integration)
@@ -205,6 +212,8 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
                 findings = app.setup.enable(integration)
         except NotReady as exc:
             print_findings(exc.findings, as_json=as_json)
+            if any(finding.code == AuthError.default_code for finding in exc.findings):
+                raise AuthError(exc.message) from exc
             raise
     print_findings(findings, as_json=as_json)
     if not as_json:
@@ -254,7 +263,7 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
         count = len(app.store.links.find(integration_id=integration, limit=1_000_000))
         if not yes:
             click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")
-            return
+            raise end_without_yes()
         app.setup.remove(integration)
     click.echo(f"{integration} and its {count} links were removed.")
 
@@ -337,11 +346,14 @@ def _connect_source(app: App, integration: str) -> None:
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Read one --set."""
+    """Read one --set; the value may be in a file, @PATH, or on the standard input, -."""
     key, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}.")
-    return key, value
+    try:
+        return key, value_of(value)
+    except UnicodeDecodeError as exc:
+        raise click.UsageError(f"{value[1:]} is no text in UTF-8.") from exc
 
 
 def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import click
 from connector_core.cli.link_rows import fix_in_terminal, row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows
+from connector_core.contract.errors import ConfigError
+from connector_core.reading import Reader
 from connector_core.store import LinkState
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
 @click.option("--organization", help="Only those of this organization.")
-@click.option("--limit", default=200, show_default=True, help="At most this many.")
+@click.option("--limit", default=200, type=click.IntRange(1, 1_000_000), show_default=True, help="At most this many.")
 @config_option
 @json_option
 def links(  # noqa: PLR0913 - one argument an option
@@ -39,17 +41,22 @@ def links(  # noqa: PLR0913 - one argument an option
     if click.get_current_context().invoked_subcommand is not None:
         return
     with looking(config_path) as reader:
+        if integration is not None and integration not in reader.registry.records():
+            reader.registry.entry(integration)  # says why there is none
+        if organization is not None:
+            require_organization(reader, organization)
         if failed:
             found = [
                 link for link in reader.operations.failed(integration) if organization in {None, link.organization}
-            ][:limit]
+            ][: limit + 1]
         else:
             found = reader.store.links.find(
                 state=None if state is None else LinkState(state),
                 organization=organization,
                 integration_id=integration,
-                limit=limit,
+                limit=limit + 1,
             )
+        is_cut, found = len(found) > limit, found[:limit]
         rows = [
             {**row(link), "reason": link.status.reason, "fix": fix_in_terminal(link)}
             for link in map(reader.registry.worded, found)
@@ -58,6 +65,21 @@ def links(  # noqa: PLR0913 - one argument an option
         rows = [row(link) for link in found]
     is_narrowed = state is not None or integration is not None or organization is not None
     print_rows(rows, as_json=as_json, empty=_no_links(failed=failed, is_narrowed=is_narrowed))
+    if is_cut:
+        click.secho(
+            f"There are more than {limit}; show them with --limit, or fewer with --state.", fg="yellow", err=True
+        )
+
+
+def require_organization(reader: Reader, organization: str) -> None:
+    """Refuse an organization that is not in the file and has no link any more.
+
+    Raises:
+        ConfigError: nobody knows it.
+    """
+    if organization in reader.config.organizations or reader.store.links.find(organization=organization, limit=1):
+        return
+    raise ConfigError(f"There is no organization {organization!r}.", code="organization_unknown")
 
 
 def _no_links(*, failed: bool, is_narrowed: bool) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.link_rows import fix_in_terminal, row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, shown, waiting
@@ -111,6 +112,7 @@ def discard(
                 click.echo(f"Would be given up: {what}")
     if not yes:
         click.echo("Nothing was changed; add --yes to do it.")
+        raise end_without_yes()
 
 
 @click.command()

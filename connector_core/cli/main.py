@@ -5,29 +5,20 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from enum import IntEnum
+from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
-
-
-class ExitCode(IntEnum):
-    """What the shell is told."""
-
-    DONE = 0
-    FAILED = 1  # refused by the other side, or a finding that is a problem
-    USAGE = 2  # click's own: the command line cannot be understood
-    SETTINGS = 3  # a person must edit settings
-    AUTHORIZATION = 4  # a person must authorize again
-    TRY_AGAIN = 5  # something is unreachable or busy at the moment
-
+from connector_core.cli.exit_codes import ExitCode, code_of, in_words, is_of_files
+from connector_core.cli.json_only import AS_JSON, json_only
+from connector_core.contract.errors import ConnectorError
 
 _COMMANDS = {
     "audit": ("connector_core.cli.audit", "audit", "List who changed what, and from where."),
-    "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
+    "config": ("connector_core.cli.config", "config", "Begin, check, compare, apply or show the configuration file."),
+    "completion": ("connector_core.cli.completion", "completion", "Print what completes commands in a shell."),
     "console": (
         "connector_core.cli.console",
         "console",
@@ -89,6 +80,18 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for: then it is printed even if the rest of the line cannot be understood."""
+        ctx.meta[AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        """Run a command; one that prints JSON prints nothing else on standard output, whatever happens."""
+        if not ctx.meta[AS_JSON]:
+            return super().invoke(ctx)
+        with json_only(ctx):
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -124,6 +127,7 @@ def run() -> NoReturn:
     os.umask(0o077)
     try:
         code = cli(standalone_mode=False)  # that of click.exceptions.Exit, which click answers for; None otherwise
+        sys.stdout.flush()
     except click.Abort:
         click.echo("Stopped.", err=True)
         sys.exit(ExitCode.FAILED)
@@ -132,8 +136,23 @@ def run() -> NoReturn:
         sys.exit(exc.exit_code)
     except ConnectorError as exc:
         _show(exc)
-        sys.exit(_code(exc))
+        sys.exit(code_of(exc))
+    except BrokenPipeError:  # whoever read what we print has enough
+        _print_no_more()
+        sys.exit(ExitCode.FAILED)
+    except OSError as exc:
+        if not is_of_files(exc):
+            raise
+        _show(in_words(exc))
+        _print_no_more()
+        sys.exit(code_of(exc))
     sys.exit(code or ExitCode.DONE)
+
+
+def _print_no_more() -> None:
+    """Drop what is still to be printed: Python would try to, and say so, when the process ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(error: ConnectorError) -> None:
@@ -142,11 +161,3 @@ def _show(error: ConnectorError) -> None:
 
     if fix := fix_in_terminal(error):
         click.echo(f"  {fix}", err=True)
-
-
-def _code(error: ConnectorError) -> ExitCode:
-    if isinstance(error, ConfigError):
-        return ExitCode.SETTINGS
-    if isinstance(error, AuthError):
-        return ExitCode.AUTHORIZATION
-    return ExitCode.TRY_AGAIN if isinstance(error, RetryLater) else ExitCode.FAILED

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from connector_core.cli.integrations import pair
+from connector_core.cli.exit_codes import end_without_yes
+from connector_core.cli.integrations import SET_HELP, pair
 from connector_core.cli.notifier_rows import notifier_row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_rows, waiting
@@ -49,7 +50,7 @@ def list_notifications(organization: str | None, config_path: str | None, *, as_
 @click.argument("organization")
 @click.argument("name")
 @click.option("--channel", type=click.Choice(list(CHANNELS)), help="How messages are sent.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--replace", is_flag=True, help="Give a notifier that is there these settings; secrets not given stay.")
 @config_option
 def add(  # noqa: PLR0913 - what can be said on the command line
@@ -104,7 +105,7 @@ def remove(organization: str, name: str, config_path: str | None, *, yes: bool) 
         if not yes:
             channel = app.notifier_setup.changeable(organization, name).channel
             click.echo(f"The notifier {name} of {organization} ({channel}) would be removed. Say --yes to do it.")
-            return
+            raise end_without_yes()
         app.notifier_setup.remove(organization, name)
     click.echo(f"The notifier {name} of {organization} was removed.")
 

@@ -64,7 +64,7 @@ def chosen_path(config_path: str | None) -> Path:
 
 def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
     """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
-    masker, log = _logging()
+    masker, log = command_logging()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
     if ca_file := config.calls().ca_file:
@@ -80,9 +80,11 @@ def opened(config_path: str | None) -> Iterator[App]:
     from connector_core.app import build_app  # noqa: PLC0415 - slow to load, and not for those that only look
     from connector_core.store import Actor, Via  # noqa: PLC0415 - as above
     from connector_core.store.acting import acting  # noqa: PLC0415 - as above
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - as above
 
     config, plugins, log, _ = read(config_path)
-    app = build_app(config, plugins, log=log)
+    store = open_store(config.database, SecretBox(config.secret_keys), migrates=False)
+    app = build_app(config, plugins, log=log, store=store)
     try:
         with acting(Actor(whoami(), Via.TERMINAL, app.clock.now())):
             yield app
@@ -91,7 +93,9 @@ def opened(config_path: str | None) -> Iterator[App]:
 
 
 def whoami() -> str:
-    """Name who types commands, as the system knows them."""
+    """Name who types commands, as the system knows them; of root, who became it."""
+    if os.geteuid() == 0 and (person := os.environ.get("SUDO_USER")):
+        return person
     try:
         return str(getuser())
     except (OSError, KeyError):  # containers may run as somebody whom nobody named
@@ -156,7 +160,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False, with_secrets: 
     With `ends_pauses` the daemon tries again what was found to work. Without secrets, integrations are read as if they
     had none.
     """
-    masker, log = _logging()
+    masker, log = command_logging()
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
@@ -209,7 +213,7 @@ def looked_at(config_path: str | None) -> Iterator[View]:
             gc.enable()
 
 
-def _logging() -> tuple[Masker, FilteringBoundLogger]:
+def command_logging() -> tuple[Masker, FilteringBoundLogger]:
     """Return the logger of one command, set up when it logs something, and what masks secrets in it."""
     masker = Masker()
     click.get_current_context().call_on_close(forget_later)

@@ -16,6 +16,8 @@ from unicodedata import combining, east_asian_width
 
 import click
 
+from connector_core.cli.json_only import print_whole
+
 _COLOURS = {
     "in_sync": "green",
     "active": "green",
@@ -65,7 +67,12 @@ def waiting(what: str) -> Iterator[None]:
 
 def print_json(value: object) -> None:
     """Print JSON; times become ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    ctx = click.get_current_context(silent=True)
+    if ctx is None:
+        click.echo(text)
+    else:
+        print_whole(ctx, text)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:

@@ -72,7 +72,10 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
         )
         return
     shown = [_shown(one, now) for one in rows]
-    print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
+    written = sum(len(one.integrations) for one in reader.config.organizations.values())
+    not_taken_over = f"The file has {written} integrations; the daemon takes them over at its start: connector run"
+    nothing = not_taken_over if written else "There is no integration yet; see: connector integrations --help"
+    print_rows(shown, as_json=False, empty=nothing)
     if not has_key:
         click.echo(_WITHOUT_KEY, err=True)
     if unreadable:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from connector_core.cli.opening import json_option
+from connector_core.cli.opening import command_logging, json_option
 from connector_core.cli.output import print_rows
 from connector_core.plugins import load_plugins
 
@@ -22,6 +22,7 @@ def plugins() -> None:
 @json_option
 def list_plugins(*, as_json: bool) -> None:
     """List every installed plugin with its status; one that cannot be loaded is shown with the reason."""
+    command_logging()
     found = load_plugins()
     rows = [
         {

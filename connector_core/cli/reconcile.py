@@ -24,7 +24,7 @@ def reconcile(integration: str | None, config_path: str | None, *, full: bool, d
     """Read the linked tickets of INTEGRATION, or of all, afresh and let what is news take its way."""
     opening = read_only(config_path, needs_secrets=True) if dry_run else opened(config_path)
     with opening as app, waiting("Reading tickets …"):
-        names = [integration] if integration is not None else app.operations.active()
+        names = [app.registry.entry(integration).record.id] if integration is not None else app.operations.active()
         if dry_run:
             rows = [row for name in names for row in _drift(app, name)]
         else:

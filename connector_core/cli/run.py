@@ -7,13 +7,18 @@ import os
 import signal
 import threading
 from functools import partial
+from pathlib import Path
 
 import click
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.allocator import give_large_blocks_back
 from connector_core.app import build_app
+from connector_core.cli.beside.door import Door, make_door
+from connector_core.cli.beside.place import socket_beside
 from connector_core.cli.opening import config_option, read
+from connector_core.config import Config
+from connector_core.config.models import DATABASE_PREFIX
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
 from connector_core.loops import busy_threads
@@ -40,6 +45,7 @@ def run(config_path: str | None) -> None:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
     for finding in unused_variables(config.calls(), os.environ):
         log.warning(finding.code, reason=finding.title, fix=finding.fix)
+    door = _door(config)
     lock = take_daemon_lock(config.database)
     try:
         store = open_store(config.database, SecretBox(config.secret_keys), with_any_key=True, is_alone=True)
@@ -51,12 +57,29 @@ def run(config_path: str | None) -> None:
         app.applying.mask = masker.add
         serve(
             app,
-            ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url),
+            ready=partial(_ready, config, door, log),
             leave=partial(_leave, log, "stop_deadline"),
         )
     finally:
+        if door is not None:
+            door.close()
         lock.release()
     _leave(log)
+
+
+def _door(config: Config) -> Door | None:
+    """Return where commands come in; None with PostgreSQL, unless the file names a place."""
+    database = f"{DATABASE_PREFIX}{config.database}" if isinstance(config.database, Path) else str(config.database)
+    path = socket_beside(str(config.path), database, config.command_socket)
+    if path is None:
+        return None
+    return make_door(path, config.path.absolute())
+
+
+def _ready(config: Config, door: Door | None, log: FilteringBoundLogger, address: str) -> None:
+    if door is not None:
+        door.open()
+    log.info("serving", address=address, public_url=config.server.public_url)
 
 
 def _leave(log: FilteringBoundLogger, why: str = "") -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
-from connector_core.cli.integrations import pair, print_findings, questions_of
+from connector_core.cli.exit_codes import end_without_yes
+from connector_core.cli.integrations import SET_HELP, pair, print_findings, questions_of
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.source_rows import source_row
@@ -67,7 +68,7 @@ def test_source(organization: str, config_path: str | None, *, as_json: bool) ->
 @sources.command()
 @click.argument("organization")
 @click.option("--plugin", help="The source plugin, when there is no source yet and several are installed.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and answer none.")
 @config_option
 def setup(
@@ -77,8 +78,9 @@ def setup(
 
     What connects is tried out before it is saved. A running daemon takes it up by itself.
     """
-    only_shows = choices and plugin is None
-    with read_only(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
+    if choices and plugin is not None:
+        raise click.UsageError(f"--choices changes nothing. Make the source of {organization} first, without it.")
+    with read_only(config_path, needs_secrets=True) if choices else opened(config_path) as app:
         flow = app.source_setup
         if plugin is not None:
             flow.create(organization, plugin)
@@ -94,6 +96,8 @@ def setup(
 
             begin(flow, organization)
             _say_missing(app, organization)
+        elif plugin is not None:
+            click.echo(f"The source of {organization} was made. Next: answer with --set KEY=VALUE, see --choices.")
         else:
             raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
 
@@ -154,7 +158,7 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
         if not yes:
             plugin = app.registry.sources.plugin(organization).info.title
             click.echo(f"{plugin} would be read from the beginning for {organization}. Links stay. Say --yes to do it.")
-            return
+            raise end_without_yes()
         was_read = app.source_setup.reset(organization)
     click.echo("The next look is a first look." if was_read else "It was not read yet; the next look is the first.")
 
@@ -170,7 +174,7 @@ def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
         if not yes:
             plugin = app.source_setup.removable(organization).plugin
             click.echo(f"The source of {organization} ({plugin}) would be removed. Say --yes to do it.")
-            return
+            raise end_without_yes()
         app.source_setup.remove(organization)
     click.echo(f"The source of {organization} was removed.")
 

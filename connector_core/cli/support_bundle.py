@@ -39,7 +39,7 @@ _LONGEST_LINE = 10_000
 _AT_ONCE = 3
 #: What is written, by the name of its file. None of them shows a secret, nor what incidents and tickets say.
 _COMMANDS: dict[str, tuple[str, ...]] = {
-    "configuration.json": ("config", "show"),
+    "configuration.json": ("config", "show", "--json"),
     "configuration-not-taken-over.json": ("config", "diff", "--json"),
     "status.json": ("status", "--json"),
     "nodes.json": ("nodes", "--json"),

@@ -218,6 +218,7 @@ def _config(
         secrets=tuple(secret for _, secret in found),
         warnings=tuple(sorted({*sections.warnings, *references.stripped, *plain})),
         snapshot=Snapshot.taken(document.values, values, [place for place, _ in found]),
+        command_socket=file.command_socket,
     )
 
 

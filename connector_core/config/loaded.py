@@ -123,6 +123,7 @@ class Config:
     secrets: tuple[SecretStr, ...]
     warnings: tuple[Mistake, ...]
     snapshot: Snapshot
+    command_socket: str = ""
 
     @property
     def place(self) -> str:
@@ -141,7 +142,7 @@ class Config:
 
     def digest_of(self, snapshot: Snapshot) -> str:
         """Name what a file says that this daemon, or another one with the same key, has taken over."""
-        return snapshot.digest_with(self.secret_keys[0].get_secret_value())
+        return snapshot.digest_with(self.secret_keys[0].get_secret_value() if self.secret_keys else "")
 
     def calls(self) -> Outbound:
         """Return how calls go out whose address is written in the file, or is our own."""

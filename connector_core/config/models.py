@@ -482,6 +482,11 @@ class ConfigFile(Section):
         description="Where everything is kept: sqlite:/// and the path of a file, which starts at this file's folder "
         "when it is relative, or a URL of PostgreSQL (postgresql://user@host/database).",
     )
+    command_socket: str = Field(
+        "",
+        description="Where the daemon takes commands on its host, the path of a Unix socket in a folder that its user "
+        "may write. Default: beside the file of SQLite; none with PostgreSQL.",
+    )
     secret_key: Annotated[OneOrMoreSecrets, AfterValidator(_strong)] = Field(
         description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "
         "With a list the first seals and all open."

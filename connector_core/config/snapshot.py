@@ -18,7 +18,7 @@ from typing import Any
 from connector_core.config.positions import KeyPath, dotted
 
 #: What differs from host to host of a cluster: nodes that meet have the same database, whatever they call it.
-OF_THIS_HOST = frozenset({"database", "logging"})
+OF_THIS_HOST = frozenset({"database", "command_socket", "logging"})
 ALIKE_OF_SERVER = frozenset({"public_url"})
 OF_THIS_MACHINE = frozenset({"workers"})
 TAKEN_LIVE = frozenset({"organizations", "plugins"})

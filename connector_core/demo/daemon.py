@@ -14,6 +14,8 @@ from typing import Protocol
 
 import requests
 
+from connector_core.demo.signals import held
+
 READY_WITHIN_S = 120.0
 COMMAND_WITHIN_S = 120.0
 ENDED_WITHIN_S = 60.0
@@ -68,7 +70,7 @@ class Daemon:
 
     def launch(self) -> Process:
         """Start the process without waiting until it is ready."""
-        with self.log_path.open("ab") as log:
+        with held(), self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*self._command, "run"], env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
@@ -116,6 +118,10 @@ class Daemon:
         if self._process is None:
             return 0
         self._process.send_signal(how)
-        code = self._process.wait(timeout=ENDED_WITHIN_S)
+        try:
+            code = self._process.wait(timeout=ENDED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGKILL)
+            raise
         self._process = None
         return code

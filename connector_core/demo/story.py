@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from connector_core.contract.models import FieldName
 from connector_core.contract.sandboxes import SandboxAbility
 from connector_core.demo.stage import Stage, until
 
 _ID_CHARS = 10
+_RENAMED, _REWRITTEN = (FieldName.TITLE, FieldName.PRIORITY), (FieldName.DESCRIPTION,)
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Told:
-    """One step that was seen: what happened where, what it led to, and after how many seconds."""
+    """One step that was seen: what happened where, what it led to, and after how many seconds.
+
+    `asked_for` are the fields of the incident that its platform was asked to change.
+    """
 
     number: int
     happened: str
     seen: str
     took_s: float
+    asked_for: tuple[FieldName, ...] = ()
 
 
 def tell(stage: Stage) -> Iterator[Told | LeftOut]:
@@ -50,12 +56,12 @@ def tell(stage: Stage) -> Iterator[Told | LeftOut]:
 
     sandbox.edit_ticket(ticket, title="Lobby display: power supply dead", priority="high")
     took = _incident_shows(stage, first, title="Lobby display: power supply dead", priority="high")
-    yield Told(4, f"{key} renamed and set to High by an agent", "the incident follows", took)
+    yield Told(4, f"{key} renamed and set to High by an agent", "the incident follows", took, _RENAMED)
 
     if SandboxAbility.EDITS_DESCRIPTION in sandbox.abilities:
         sandbox.edit_ticket(ticket, description="A technician is on the way.")
         took = _incident_shows(stage, first, description="A technician is on the way.")
-        yield Told(5, f"Description of {key} rewritten", "the incident follows", took)
+        yield Told(5, f"Description of {key} rewritten", "the incident follows", took, _REWRITTEN)
     else:
         yield LeftOut(5, "nobody can change the description of a ticket there")
 

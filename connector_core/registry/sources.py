@@ -178,7 +178,9 @@ class Sources:
         written = self.written(organization)
         if written is not None:
             return self.plugins.get(written.plugin)
-        if record is None or organization not in self.config.organizations:
+        if organization not in self.config.organizations:
+            raise SourceUnknown(f"There is no organization {organization!r}.", code="organization_unknown")
+        if record is None:
             raise SourceUnknown(
                 f"Organization {organization!r} has no source.",
                 advice=Advice(Remedy.SET_UP_SOURCE, organization),

@@ -70,6 +70,6 @@ class BesideFile:
             self._kept = place
             made = self._path.with_suffix(".life.new")
             with suppress(OSError):
-                make_private(made)
+                make_private(made, for_owner=True)
                 made.write_text(str(place), encoding="ascii")
                 made.replace(self._path)

@@ -83,4 +83,4 @@ class FileLock:
         return os.path.samestat(os.fstat(descriptor), present)
 
     def _open(self) -> int:
-        return open_private(self.path)
+        return open_private(self.path, for_owner=True)

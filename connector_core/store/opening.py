@@ -11,7 +11,7 @@ from sqlite_utils import Database, Migrations
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import SecretBox
-from connector_core.store import health, meta, private, sealing, version
+from connector_core.store import health, meta, private, schema, sealing, version
 from connector_core.store.connection import connect
 from connector_core.store.driver import require_driver
 from connector_core.store.filelock import FileLock
@@ -21,7 +21,14 @@ from connector_core.store.sqlite import SQLiteDatabase
 from connector_core.store.store import Store
 
 
-def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = False, is_alone: bool = False) -> Store:
+def open_store(
+    database: DatabasePlace,
+    box: SecretBox,
+    *,
+    with_any_key: bool = False,
+    is_alone: bool = False,
+    migrates: bool = True,
+) -> Store:
     """Open the database, making or migrating it first; nobody else can read a file.
 
     Args:
@@ -29,37 +36,41 @@ def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = 
         box: what seals and opens secrets.
         with_any_key: the key may be another one than that of the database. The daemon takes it up when it starts, and
             nothing can be sealed before.
-        is_alone: nobody else works on this file, so that what no version needs any more is removed, too.
+        is_alone: nobody else works on this file, so that what no version needs any more is removed, too. What is there
+            is compared with what this version needs, on a server as well.
+        migrates: bring an earlier version's database up to date; without it that is refused. A new one is made.
 
     Raises:
         ConfigError: the secret key is not the one it was made with, the database is none of ours, or newer than us, or
-            its server does not keep what we promise.
+            older, or something is missing in it, or its server does not keep what we promise.
     """
     if isinstance(database, PostgreSQL):
-        return _open_server(database, box, with_any_key=with_any_key)
+        return _open_server(database, box, with_any_key=with_any_key, is_whole=is_alone, migrates=migrates)
     try:
         private.make_folder(database.parent)
         with FileLock(database.with_name(f"{database.name}.migrate.lock")):
-            private.make_private(database)
+            private.make_private(database, for_owner=True)
             private.narrow(database)
-            _prepare(database, box, with_any_key=with_any_key, is_alone=is_alone)
+            _prepare(database, box, with_any_key=with_any_key, is_alone=is_alone, migrates=migrates)
         return Store(SQLiteDatabase(database, box))
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(database, exc) from exc
 
 
-def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> Store:
+def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool, is_whole: bool, migrates: bool) -> Store:
     require_driver()
     from connector_core.store import postgres  # noqa: PLC0415 - the driver is an extra
     from connector_core.store import postgres_connections as connections  # noqa: PLC0415 - as above
 
     try:
-        connections.prepare(place.url, place)
+        connections.prepare(place.url, place, migrates=migrates)
     except connections.TROUBLE as exc:
         raise connections.unusable(place, exc) from exc
     database = postgres.PostgresDatabase(place, box)
     try:
-        if not with_any_key or database.read(lambda db: meta.get(db, sealing.CANARY)) is None:
+        if is_whole:
+            version.refuse_incomplete(place, database.check())
+        if not with_any_key or (box.has_key and database.read(lambda db: meta.get(db, sealing.CANARY)) is None):
             database.write(EVERYBODY, lambda db: sealing.check_key(db, box))
     except BaseException:
         database.close()
@@ -67,14 +78,17 @@ def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> St
     return Store(database)
 
 
-def _prepare(path: Path, box: SecretBox, *, with_any_key: bool, is_alone: bool) -> None:
+def _prepare(path: Path, box: SecretBox, *, with_any_key: bool, is_alone: bool, migrates: bool) -> None:
     with closing(connect(path, writer=True)) as db:
         database = Database(db, execute_plugins=False)
         _refuse_newer(database, path)
+        if not migrates and migrations.applied(database) and migrations.pending(database):
+            raise version.older(path)
         migrations.apply(database)
         if is_alone:
             finishing.apply(database)
-        if not with_any_key or meta.get(db, sealing.CANARY) is None:
+            version.refuse_incomplete(path, schema.missing(db))
+        if not with_any_key or (box.has_key and meta.get(db, sealing.CANARY) is None):
             sealing.check_key(db, box)
 
 

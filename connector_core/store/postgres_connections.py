@@ -232,11 +232,12 @@ def anything_there(raw: Raw) -> str | None:
     return None if found is None else str(found[0])
 
 
-def prepare(url: str, name: object) -> None:
+def prepare(url: str, name: object, *, migrates: bool = True) -> None:
     """Make or bring up to date what is in a database, if its server can keep what we promise.
 
     Raises:
-        ConfigError: it cannot, a later version made what is there, or somebody else did.
+        ConfigError: it cannot, a later version made what is there, or somebody else did; or an earlier one did and
+            nobody `migrates`.
     """
     with migrating(url, name) as (raw, done):
         refuse_newer(done, name)
@@ -246,6 +247,8 @@ def prepare(url: str, name: object) -> None:
                 code="database_foreign",
                 fix="Make a database for the connector alone, and use its address.",
             )
+        if done and not migrates:
+            refuse_older(done, name)
         if postgres_schema.pending(done):
             postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
 

@@ -18,22 +18,40 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _BESIDE = ("", "-wal", "-shm", "-journal", ".life", ".life.new")
 
 
-def open_private(path: Path, *, is_new: bool = False) -> int:
+def open_private(path: Path, *, is_new: bool = False, for_owner: bool = False) -> int:
     """Open a file for reading and writing, made if it is not there; return its descriptor.
+
+    With `for_owner` a file that root makes belongs to the owner of its folder: a command of root's beside a daemon of
+    another user must not be in its way. Only a file that was made here is given away; whoever has the folder could
+    have put a link to anything in its place.
 
     Raises:
         OSError: it cannot be, or it is there already although it `is_new`.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_EXCL if is_new else 0)
-    descriptor = os.open(path, flags, FILE_MODE)
+    flags = os.O_RDWR | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    except FileExistsError:
+        if is_new:
+            raise
+        descriptor = os.open(path, flags | os.O_CREAT, FILE_MODE)
+    else:
+        if for_owner:
+            _give_to_owner(descriptor, path.parent)
     with suppress(PermissionError):  # another user's, who lets us write it
         _narrow(descriptor)
     return descriptor
 
 
-def make_private(path: Path, *, is_new: bool = False) -> None:
-    """Make a file if it is not there."""
-    os.close(open_private(path, is_new=is_new))
+def make_private(path: Path, *, is_new: bool = False, for_owner: bool = False) -> None:
+    """Make a file if it is not there, as `open_private`."""
+    os.close(open_private(path, is_new=is_new, for_owner=for_owner))
+
+
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def make_folder(path: Path) -> None:

@@ -6,6 +6,7 @@ And what is said of one that is of another version, on either kind of database.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
@@ -36,8 +37,24 @@ def newer(name: object, step: str) -> ConfigError:
 def older(name: object) -> ConfigError:
     """Say that a database has to be brought up to date first."""
     return ConfigError(
-        f"{name} was written by an older version of the connector, and this command only reads.",
+        f"{name} was written by an older version of the connector, and this command does not bring it up to date.",
         code="database_older",
         fix="Start the connector, or bring the database up to date.",
         advice=Advice(Remedy.MIGRATE),
+    )
+
+
+def refuse_incomplete(name: object, missing: Sequence[str]) -> None:
+    """Refuse a database that says that it is of this version, but lacks what this version stores.
+
+    Raises:
+        ConfigError: something is missing.
+    """
+    if not missing:
+        return
+    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    raise ConfigError(
+        f"{name} is not as this version of the connector made it: {missing[0]}{more}.",
+        code="database_incomplete",
+        fix="Restore a backup. Or name a new database: what was linked is then found by the marks on the tickets.",
     )

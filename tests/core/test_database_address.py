@@ -191,7 +191,7 @@ def test_a_password_that_is_not_set_here_is_not_made_up(path, monkeypatch):
 
 def test_it_is_shown_without_its_password(path):
     """`config show` says which database it is."""
-    shown = CliRunner().invoke(cli, ["config", "show", "--config", str(path)])
+    shown = CliRunner().invoke(cli, ["config", "show", "--json", "--config", str(path)])
 
     assert '"database": "postgresql://connector:***@127.0.0.1:9/connector"' in shown.output
     assert "hunter2" not in shown.output

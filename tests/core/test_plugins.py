@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import signal
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -465,3 +467,16 @@ def test_what_a_hook_asked_for_is_counted_until_it_ends():
         plugin_with(check_integration).check_integration(replace(HANDLE, session=session))
 
     assert told == ["at work", "let go"]
+
+
+def test_a_plugin_that_hangs_when_it_is_loaded_is_a_row(monkeypatch):
+    """It waits for a server, say; nothing is interrupted afterwards."""
+    monkeypatch.setattr("connector_core.plugins.LOADED_WITHIN_S", 0.05)
+
+    def load():
+        threading.Event().wait(30)
+
+    (bad,) = load_plugins(entry_points=[FakeEntryPoint("bad", load)]).records
+
+    assert (bad.status, bad.reason) == (PluginStatus.LOAD_FAILED, "it was not loaded within 0 s")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from connector_core.contract.errors import ConfigError
-from connector_core.demo.stage import source_plugin
+from connector_core.demo.stage import source_plugin, until
 from connector_core.plugins import load_plugins
 from tests.support.postgres import connected
 
@@ -27,6 +30,43 @@ def test_demo_tells_the_whole_story_and_ends_well():
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("→") == 8
     assert "Every step was seen on both sides" in ended.stdout
+
+    (note,) = [line for line in ended.stdout.splitlines() if line.startswith(" * ")]
+    assert "gateway" in note
+    assert [line.split(".")[0].strip() for line in ended.stdout.splitlines() if " * " in line and "→" in line] == [
+        "4",
+        "5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGTERM, "its folder is made"),
+        (signal.SIGHUP, "its daemon is started"),
+        (signal.SIGINT, "it tells its story"),
+    ],
+)
+def test_a_signal_ends_the_demo_at_any_moment(tmp_path, number, moment):
+    """No process and no folder stays."""
+    command = [sys.executable, "-m", "connector_core", "demo"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        demo = psutil.Process(process.pid)
+        if moment == "it tells its story":
+            assert process.stdout.readline()
+            until(lambda: " 1. " in process.stdout.readline(), within_s=300)
+        elif moment == "its daemon is started":
+            until(demo.children, within_s=300)
+        else:
+            until(lambda: list(tmp_path.glob("connector-demo-*")), within_s=300)
+        begun = demo.children(recursive=True)
+        process.send_signal(number)
+        process.stdout.read()
+        assert process.wait(timeout=120) in {0, 1}
+
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in begun))
+    assert list(tmp_path.glob("connector-demo-*")) == []
 
 
 def demo(*arguments):

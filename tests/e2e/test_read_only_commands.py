@@ -59,6 +59,8 @@ EXPECTED_TO_FAIL = (
     ("config", "check"),  # says what is wrong with the file
     ("config", "diff"),  # 1: something differs
     ("sources", "remove", ORGANIZATION),  # there is none of set-up
+    ("integrations", "remove", INTEGRATION),  # 2: without --yes it is not done
+    ("discard", "{incident}"),  # as above
 )
 WITHOUT_KEY = (
     ("integrations", "list"),

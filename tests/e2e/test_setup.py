@@ -140,7 +140,7 @@ def test_removing_asks_first(stage):
     """Without --yes nothing is removed."""
     create(stage)
 
-    assert "would be removed" in run(stage, "remove", INTEGRATION)
+    assert "would be removed" in run(stage, "remove", INTEGRATION, code=2)
     assert INTEGRATION in run(stage, "list")
     run(stage, "remove", INTEGRATION, "--yes")
     assert INTEGRATION not in run(stage, "list")

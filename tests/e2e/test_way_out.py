@@ -81,7 +81,7 @@ def test_what_failed_can_be_given_up(stage):
     until(lambda: links(stage, "--failed"))
     stage.sandbox.faults.clear()
 
-    assert "Would be given up" in ask(stage, "discard", incident)
+    assert "Would be given up" in ask(stage, "discard", incident, code=2)
     assert links(stage)[0]["state"] == "blocked"
     assert "Given up" in ask(stage, "discard", incident, "--yes")
     assert ask(stage, "retry", "--integration", INTEGRATION).startswith("0 will be tried again")

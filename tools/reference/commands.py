@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from connector_core.cli.main import ExitCode, cli
+from connector_core.cli.exit_codes import ExitCode
+from connector_core.cli.main import cli
 from tools.reference.markdown import code, plain, table
 
 INTRO = """\
@@ -19,8 +20,8 @@ service see [commands beside a service](../service.md#commands-beside-the-servic
 _EXITS = {
     ExitCode.DONE: "Done.",
     ExitCode.FAILED: "Failed: the other side refused, `doctor` found a problem, or `config diff` a difference.",
-    ExitCode.USAGE: "The command line cannot be understood.",
-    ExitCode.SETTINGS: "Settings need editing, or the database has to be made or migrated first.",
+    ExitCode.USAGE: "The command line is not understood, names what is not there, or lacks `--yes`.",
+    ExitCode.SETTINGS: "Settings need editing, the database has to be made or migrated, or a file cannot be used.",
     ExitCode.AUTHORIZATION: "Access has to be authorized.",
     ExitCode.TRY_AGAIN: "Something is unreachable or busy; try again later.",
 }

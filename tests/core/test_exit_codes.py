@@ -1,0 +1,170 @@
+"""What the shell is told: one rule for names, for what lacks --yes, and for files that cannot be used."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import SecretStr
+
+from connector_core.cli import main
+from connector_core.cli.beside.given import in_place, value_of
+from connector_core.cli.exit_codes import ExitCode, code_of
+from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
+from connector_core.secrets import SecretBox
+from connector_core.store.opening import open_store
+
+KEY = "a passphrase of many letters"
+CONFIG = f"""
+database: sqlite:///connector.db
+secret_key: {KEY}
+organizations:
+  acme:
+    source: {{plugin: http, secret: whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RemoteError("No."), 1),
+        (click.UsageError("What?"), 2),
+        (ConfigError("Who?", code="integration_unknown"), 2),
+        (ConfigError("Wrong."), 3),
+        (OSError(errno.ENOSPC, "No space left on device"), 3),
+        (AuthError("Again."), 4),
+        (RetryLater("Later."), 5),
+        (ValueError("A bug."), 1),
+        (OSError("A bug."), 1),
+    ],
+    ids=repr,
+)
+def test_code_of_an_error(error, code):
+    """As the help says."""
+    assert code_of(error) == code
+    assert ExitCode(code)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Return a function that runs a command as the script does; it returns its code and what it said."""
+    path = tmp_path / "connector.yaml"
+    path.write_text(CONFIG)
+    open_store(tmp_path / "connector.db", SecretBox([SecretStr(KEY)])).close()
+    umask = os.umask(0)
+    os.umask(umask)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["connector", "--config", str(path), *words])
+        with pytest.raises(SystemExit) as ended:
+            main.run()
+        os.umask(umask)
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("integrations", "show", "nope"),
+        ("integrations", "enable", "nope"),
+        ("links", "--integration", "nope"),
+        ("links", "--failed", "--organization", "nope"),
+        ("sources", "show", "nope"),
+        ("explain", "nope"),
+        ("retry", "nope"),
+        ("discard", "nope"),
+        ("unlink", "nope"),
+        ("resolve", "nope", "title", "ticket"),
+        ("reconcile", "nope"),
+        ("doctor", "nope"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_name_is_a_wrong_command_line(command, words):
+    """Whatever it is the name of."""
+    code, out, err = command(*words)
+
+    assert (code, out) == (2, "")
+    assert "nope" in err
+
+
+@pytest.mark.parametrize("words", [("sources", "reset", "acme"), ("db", "forget-secrets")], ids=" ".join)
+def test_what_lacks_yes_is_not_done(command, words):
+    """A script must not take it for done; there is nothing to give up where nothing is lost."""
+    code, out, _ = command(*words)
+
+    assert code == (2 if "Say --yes" in out else 0)
+    assert "Say --yes" in out or "nothing to give up" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config", "init", "{folder}/none/connector.yaml"),
+        ("config", "init", "{folder}/connector.yaml/connector.yaml"),
+        ("support-bundle", "{folder}/none/bundle.zip", "--no-doctor"),
+        ("db", "backup", "{folder}/none/copy.db"),
+        ("db", "backup", "/proc/copy.db"),
+        ("plugins", "new", "desk", "--folder", "/proc/desk"),
+        ("notifications", "add", "acme", "ops", "--channel", "slack", "--set", "url=@{folder}/none"),
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_cannot_be_used_is_said(command, tmp_path, words, monkeypatch):
+    """In a sentence that names it, with exit code 3; no traceback."""
+    monkeypatch.setattr("connector_core.cli.support_bundle._COMMANDS", {})
+
+    code, _, err = command(*(word.format(folder=tmp_path) for word in words))
+
+    assert code == 3
+    assert err.startswith("Error: ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no such file")
+def test_a_full_disk_is_said(command, tmp_path):
+    """What is printed goes to a file that has no room: neither a traceback nor an exit code of Python's."""
+    assert command("links")[0] == 0
+    line = [sys.executable, "-m", "connector_core", "--config", str(tmp_path / "connector.yaml"), "links"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 3
+    assert "No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_choices_make_nothing(command, tmp_path):
+    """For what is not there yet it is refused, in place of making it."""
+    before = (tmp_path / "connector.db").read_bytes()
+
+    new = command("integrations", "setup", "neu", "--organization", "acme", "--plugin", "jira_jsm", "--choices")
+    source = command("sources", "setup", "acme", "--plugin", "xyte", "--choices")
+
+    assert (new[0], source[0]) == (2, 2)
+    assert "--choices changes nothing" in new[2]
+    assert (tmp_path / "connector.db").read_bytes() == before
+
+
+def test_secrets_are_read_from_files_and_standard_input(tmp_path, monkeypatch):
+    """Where neither lists of processes nor the history of a shell show them; for the daemon the caller reads them."""
+    token = tmp_path / "token"
+    token.write_text("@s3cret\n")
+    read, write = os.pipe()
+    os.write(write, b"typed\n")
+    os.close(write)
+    with os.fdopen(read) as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        said = in_place(["setup", "x", "--set", f"a=@{token}", "--set=b=-", "--set", "c=@@home", "--set", "d=1", "@e"])
+
+    assert said == ["setup", "x", "--set", "a=@@s3cret", "--set=b=typed", "--set", "c=@@home", "--set", "d=1", "@e"]
+    assert value_of(f"@{token}") == "@s3cret"
+    assert value_of("@@s3cret") == "@s3cret"
