@@ -187,6 +187,7 @@ class ByTheClock:
         """Integrations that have a test incident under way."""
         return self._errands("test", self.round_trips.step, LOOK_FOR_TESTS_S, is_writing=True)
 
+    @cached_property
     def _settings(self) -> Errands:
         """Integrations whose open incidents get other settings."""
         return self._errands(

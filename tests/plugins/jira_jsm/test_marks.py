@@ -42,7 +42,7 @@ def test_a_marked_request_is_found_like_one_of_ours():
         before = next(one for one in site.sandbox.tickets() if one["id"] == ticket.id)["title"]
         wanted = MarkTicket(incident=INCIDENT, marker=MARKED, ticket=ticket)
 
-        assert [marks.mark(site.integration, wanted).note for _ in range(2)] == ["", ""]
+        assert [marks.leave_mark(site.integration, wanted).note for _ in range(2)] == ["", ""]
 
         (shown,) = marks.find(site.integration, [ticket.key]).values()
         assert (shown.marker, shown.incident_id, shown.ticket.title) == (MARKED, "inc-1", before)

@@ -43,15 +43,15 @@ def find(integration: JiraIntegration, names: Sequence[str]) -> Mapping[str, Fou
 
 
 @implements(hookspecs.mark_ticket)
-def mark(integration: JiraIntegration, wanted: MarkTicket) -> MarkedTicket:
+def leave_mark(integration: JiraIntegration, mark: MarkTicket) -> MarkedTicket:
     """Leave our property on a ticket, and a link to the incident; without the property it does not count as marked."""
     client = JiraClient(integration)
-    client.set_property(wanted.ticket.id, note_of(integration, wanted))
-    address = wanted.incident.url or ""
+    client.set_property(mark.ticket.id, note_of(integration, mark))
+    address = mark.incident.url or ""
     if not address or utf16_length(address) > LONGEST_ADDRESS:
         return MarkedTicket()
-    title = titles.fit(wanted.incident.title)
-    link = partial(client.set_remote_link, wanted.ticket.id, f"connector={wanted.marker}", address, title)
+    title = titles.fit(mark.incident.title)
+    link = partial(client.set_remote_link, mark.ticket.id, f"connector={mark.marker}", address, title)
     return MarkedTicket(note=" ".join(left_undone({"The link to the incident could not be added": link})))
 
 
