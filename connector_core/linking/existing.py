@@ -291,12 +291,13 @@ def patiently(
     call: Callable[[], Mapping[str, FoundTicket]], pause: Callable[[float], None] | None
 ) -> Mapping[str, FoundTicket]:
     """Call a site, and again after the wait that it asks for, if somebody may wait."""
-    for left in reversed(range(TRIES)):
+    tries = 0
+    while True:
+        tries += 1
         try:
             return call()
         except RetryLater as exc:
             wait_s = _WAIT_S if exc.after_s is None else exc.after_s
-            if pause is None or not left or wait_s > LONGEST_WAIT_S:
+            if pause is None or tries == TRIES or wait_s > LONGEST_WAIT_S:
                 raise
             pause(wait_s)
-    raise AssertionError  # pragma: no cover - the last try returns or raises

@@ -193,7 +193,7 @@ def test_it_is_shown_without_its_password(path):
     """`config show` says which database it is."""
     shown = CliRunner().invoke(cli, ["config", "show", "--json", "--config", str(path)])
 
-    assert '"database": "postgresql://connector:***@127.0.0.1:9/connector"' in shown.output
+    assert '"database": "postgresql://connector:${env:PASSWORD}@127.0.0.1:9/connector"' in shown.output
     assert "hunter2" not in shown.output
 
 

@@ -35,10 +35,13 @@ def commands_with_json(command, words=(), ctx=None):
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
             yield from commands_with_json(command.get_command(ctx, name), (*words, name), ctx)
-        return
+        if not command.invoke_without_command:
+            return
     if any("--json" in one.opts for one in command.params):
         given = [
-            GIVEN.get(one.name, "nope") for one in command.params if isinstance(one, click.Argument) and one.required
+            GIVEN.get(one.name, "1" if isinstance(one.type, click.types.IntParamType) else "nope")
+            for one in command.params
+            if isinstance(one, click.Argument) and (one.required or one.name in GIVEN)
         ]
         yield (*words, *given)
 

@@ -17,7 +17,15 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract.models import EventType
 from connector_core.secrets import NoKey, SecretBox, WrongKey
-from connector_core.store import Authorization, Begun, IntegrationState, NotifierRecord, SourceRecord, Target
+from connector_core.store import (
+    Authorization,
+    Begun,
+    IntegrationState,
+    NotifierRecord,
+    SessionRecord,
+    SourceRecord,
+    Target,
+)
 from connector_core.store.nouns import Noun
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
@@ -88,7 +96,7 @@ READING = {
     "integrations.of_organization", "integrations.is_any_signed", "integrations.note_signed",
     "authorizations.find", "authorizations.held",
     "grants.get", "grants.note_sites", "sources.every", "notifiers.every", "webhooks.token", "configuration.snapshot",
-    "delivery_log.payload", "delivery_log.read_box",
+    "delivery_log.payload", "delivery_log.read_box", "sessions.id_token",
 }  # fmt: skip
 
 
@@ -107,6 +115,9 @@ def path(tmp_path, clock):
         )
         target = Target(integration_id="desk", link_settings={}, activated_at=clock.now())
         store.inbox.accept_events("acme", [event], [target], clock.now()).result(10)
+        now = clock.now()
+        session = SessionRecord("ada", "proof", "form", now, now, now + timedelta(days=1))
+        store.sessions.begin("token", session, box(OLD).seal("an ID token"))
     return path
 
 
@@ -123,6 +134,7 @@ def held(store):
         told.secrets,
         store.webhooks.token("jira"),
         store.configuration.snapshot(),
+        store.sessions.id_token("token"),
     )
 
 

@@ -43,7 +43,7 @@ class KeptDatabase:
     def offer(self, monkeypatch: Any) -> None:  # noqa: ANN401 - pytest's
         """Have stores use the connections that stay."""
         monkeypatch.setattr(postgres, "make_pool", lambda *_, **__: self._pool)
-        monkeypatch.setattr(postgres_connections, "prepare", lambda *_: None)
+        monkeypatch.setattr(postgres_connections, "prepare", lambda *_, **__: None)
 
     def close(self) -> None:
         """Close all connections."""

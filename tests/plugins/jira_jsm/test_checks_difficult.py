@@ -67,7 +67,7 @@ def test_with_everything_given_nothing_stands_in_the_way(sandbox: JiraSandbox) -
     assert "Erledigt" in findings["close_status_sounds_done"][0].title
     assert findings["edit_screen_priority"][0].severity is Severity.WARNING
     assert "Screens" in findings["edit_screen_priority"][0].fix
-    assert "From: Neu, In Prüfung, In Arbeit" in findings["close_status_ways"][0].detail
+    assert "Checked from: Neu, In Prüfung, In Arbeit" in findings["close_status_ways"][0].detail
 
 
 def test_every_gap_of_the_form_is_a_finding_with_a_way_out(sandbox: JiraSandbox) -> None:
