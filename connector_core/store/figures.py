@@ -46,9 +46,9 @@ _KEEP_MOST = (
 )
 WAITING = (
     "SELECT integration_id, COUNT(*), MIN(since) FROM"
-    " (SELECT integration_id, to_ticket_since AS since FROM link WHERE to_ticket_since IS NOT NULL AND is_test = 0"
-    "  UNION ALL SELECT integration_id, to_incident_since FROM link"
-    "  WHERE to_incident_since IS NOT NULL AND is_test = 0) AS waits GROUP BY integration_id"
+    " (SELECT integration_id, to_ticket_since AS since FROM link WHERE to_ticket_since IS NOT NULL"
+    "  UNION ALL SELECT integration_id, to_incident_since FROM link WHERE to_incident_since IS NOT NULL) AS waits"
+    " GROUP BY integration_id"
 )
 SUMS = ", ".join([*(f"SUM({name})" for name in COUNTS), "SUM(waiting)", "MAX(oldest_s)"])
 OF_SPAN = f"SELECT start, {SUMS} FROM figure WHERE {{whose}} GROUP BY start"  # noqa: S608 - ours

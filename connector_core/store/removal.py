@@ -40,7 +40,7 @@ def _of_integration(table: str, key: str) -> Owned:
 
 
 #: What a link has with it.
-OF_LINK = ("comment", "timeline", "lane", "link_text", "link_listed")
+OF_LINK = ("comment", "timeline", "lane", "link_text", "link_listed", "settings_change")
 #: In the order in which they are deleted; links come before.
 OF_ORGANIZATION = (
     _of_integration("delivery", "seq"),
@@ -56,6 +56,13 @@ OF_ORGANIZATION = (
     _of_integration("webhook_secret_change", "integration_id"),
     _of_integration("authorization", "state"),
     _of_integration("link_count", "integration_id, state"),
+    _of_integration("settings_run", "id"),
+    _of_integration("round_trip", "id"),
+    _of_integration("figure", "integration_id, span, start"),
+    _of_integration("figure_time", "integration_id, span, start, bucket"),
+    Owned("delivery_payload", "entry_id", "entry_id IN (SELECT id FROM delivery_log WHERE organization = ?1)"),
+    Owned("delivery_log", "id", _OF_SOURCE),
+    Owned("organization_name", "organization", _OF_SOURCE),
     Owned("handover", "token", f"organization = ?1 OR {_OF_INTEGRATION}"),
     Owned(
         "breaker",
@@ -76,8 +83,10 @@ OF_ORGANIZATION = (
     Owned("notifier", "id", _OF_SOURCE),
     Owned("audit_entry", "id", _OF_SOURCE),
 )
-#: What is nobody's: of the whole connector, of a plugin, or of a host. Logins are ended by name.
-OF_NOBODY = frozenset({"meta", "node", "config_file", "pace", "hook_token", "refused_delivery", "console_session"})
+#: What is nobody's: of the whole connector, of a plugin, of a host, or of a person. Logins are ended by name.
+OF_NOBODY = frozenset({"meta", "node", "config_file", "pace", "hook_token", "refused_delivery", "replay"}) | frozenset(
+    {"console_session", "console_preference"}
+)
 
 
 def exists(db: Connection, organization: str) -> bool:
@@ -195,6 +204,14 @@ def forget_incident(db: Connection, organization: str, incident_id: str) -> Mapp
             f"DELETE FROM {table} WHERE organization = ? AND {column} = ?",  # noqa: S608 - ours
             (organization, incident_id),
         ).rowcount
+    # Of what was logged of it the ids are told first, a line each.
+    begins = f"{incident_id}\n"
+    removed["delivery_log"] = db.execute(
+        "DELETE FROM delivery_log WHERE organization = ?"
+        " AND (about = ? OR substr(about, 1, CAST(? AS INTEGER)) = ?"
+        " OR link_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)))",
+        (organization, incident_id, len(begins), begins, write_json([link_id for (link_id,) in links])),
+    ).rowcount
     removed["audit_entry"] = sum(
         db.execute(
             "DELETE FROM audit_entry WHERE organization = ? AND subject = 'link' AND name = ?", (organization, name)

@@ -221,7 +221,7 @@ def test_every_form_needs_the_token_of_its_login(served):
     other.log_in("ada", ADMIN)
     (number,) = [link.id for link in served.app.store.links.find()]
     names = {"integration": "acme-desk", "organization": "acme", "step": "desk", "link": str(number), "token": "x"}
-    names["notifier"] = "mail"
+    names |= {"notifier": "mail", "replay": "1", "entry": "1"}
     written = [path for path in routes(served) if path not in {"/login", "/hand-over/{token}"}]
     before = served.app.store.integrations.every(), served.app.store.links.find()
 

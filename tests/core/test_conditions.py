@@ -184,6 +184,7 @@ def test_a_failed_test_incident_is_a_condition_where_one_is_sent_each_day(app, c
     unwanted = conditions(app)
     note(app, test_at="03:30")
     told = conditions(app)
+    clock.forward(1)
     app.round_trips.start("desk", "ada")
     trip = app.store.round_trips.running("desk")
     app.store.round_trips.keep("acme", trip.ended(clock.now(), is_left_open=False), trip)

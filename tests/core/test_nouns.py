@@ -35,7 +35,7 @@ OF_EVERYBODY = {
     "integrations.begin", "integrations.note_signed", "integrations.put", "integrations.put_all",
     "integrations.change", "integrations.remove", "integrations.note_problem",
     "sources.begin", "sources.put", "sources.remove", "notifiers.put", "notifiers.remove",
-    "routing.put_written",
+    "routing.put_written", "removals.disable", "removals.finish",
     "secrets.take_up", "secrets.forget",
     "life.begin", "life.clock_was_set",
     "nodes.register_alone",

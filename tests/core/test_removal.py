@@ -52,7 +52,8 @@ def fill(store, clock, columns, organization):
     present = store.removals.stored(organization)
     given = {"organization": organization, "integration_id": integration, "link_id": link_id}
     missing = [owned.table for owned in OF_ORGANIZATION if owned.table not in present]
-    for table in [*OF_LINK, *sorted(missing, key=lambda one: one != "source")]:
+    # In the opposite order, so that what a row refers to is there; every number is that of the link.
+    for table in [*sorted(missing[::-1], key=lambda one: one != "source"), *OF_LINK]:
         if table in present:
             continue
         values = {
@@ -127,7 +128,8 @@ def test_logins_of_nobody_end(store, clock):
     for name in ("ada", "theirs"):
         sql(
             store,
-            "INSERT INTO console_session VALUES (?, ?, 'p', 'f', ?, ?, ?)",
+            'INSERT INTO console_session (token, "user", proof, form_token, created_at, seen_at, expires_at)'
+            " VALUES (?, ?, 'p', 'f', ?, ?, ?)",
             f"token-{name}",
             name,
             now,

@@ -274,7 +274,7 @@ def test_with_a_lost_key_nothing_is_lost_until_it_is_given_up(path, clock):
         "jira: address of the webhooks",
     }
     assert (record.problem_code, record.has_unreadable, made.has_unreadable) == ("secrets_unreadable", True, True)
-    assert without == ({}, (), None, {}, {}, None, None)
+    assert without == ({}, (), None, {}, {}, None, None, "")
     assert (back.unreadable, after) == ((), before)
     assert (present.problem_code, present.problem, present.has_unreadable) == ("", "", False)
 
@@ -314,7 +314,7 @@ def test_giving_up_takes_only_what_cannot_be_opened(path, clock):
         "acme/ops: secrets of the notifier",
         "jira: address of the webhooks",
     }
-    assert after == ({}, (), None, {"secret": SecretStr("another secret")}, {}, None, None)
+    assert after == ({}, (), None, {"secret": SecretStr("another secret")}, {}, None, None, "")
     assert (record.problem_code, record.state) == ("authorization_needed", IntegrationState.ACTIVE)
     assert record.answers == {"desk": "2"}
     assert len(links) == 1

@@ -515,6 +515,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
         "hook_registration",
         "hook_token",
         "round_trip",
+        "console_preference",
     }
     assert {name for name, number in most.items() if not number} == unused | {"early_ticket", "early_hint", "node"}
     assert len(list(tmp_path.glob(f"*{GRANT_LOCK}*"))) <= 1
