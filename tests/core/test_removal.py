@@ -51,9 +51,9 @@ def fill(store, clock, columns, organization):
     ((link_id,),) = sql(store, "SELECT MIN(id) FROM link WHERE organization = ?", organization)
     present = store.removals.stored(organization)
     given = {"organization": organization, "integration_id": integration, "link_id": link_id}
-    missing = [owned.table for owned in OF_ORGANIZATION if owned.table not in present]
+    missing = [owned.table for owned in OF_ORGANIZATION[::-1] if owned.table not in present]
     # In the opposite order, so that what a row refers to is there; every number is that of the link.
-    for table in [*sorted(missing[::-1], key=lambda one: one != "source"), *OF_LINK]:
+    for table in [*sorted(missing, key=lambda one: one != "source"), *OF_LINK]:
         if table in present:
             continue
         values = {

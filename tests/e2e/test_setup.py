@@ -62,7 +62,7 @@ def test_every_step_from_nothing_to_the_first_request(stage):
 def test_enabling_too_early_names_what_is_missing_and_works_afterwards(stage):
     """Without authorization and answers nothing is enabled; each attempt says what is missing."""
     create(stage)
-    assert "Access is not authorized" in run(stage, "enable", INTEGRATION, code=3)
+    assert "Access is not authorized" in run(stage, "enable", INTEGRATION, code=4)
     stage.authorize()
     assert "service_desk" in run(stage, "enable", INTEGRATION, code=3)
 
