@@ -25,10 +25,15 @@ test: $(if $(ARGS),$(STAMP),$(READ))  ## the tests; ARGS picks some of them: mak
 	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler postgresql
 	$(BIN)/python -m pytest $(if $(ARGS),,$(WORKERS)) -q $(ARGS)
 
-test-all: $(READ)  ## all of them: what repeats under another size, colour or seed, too; and whether tests notice mistakes
+.PHONY: test-extended
+test-all:  ## all of them: those of make test, then the others
+	$(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory test-extended
+
+test-extended: $(READ)  ## what repeats under another size, colour or seed; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
-	$(BIN)/python -m pytest $(WORKERS) -q -m 'not request_tracker'
-	$(BIN)/python -m tools.mutants --sample 200 --seed 1
+	$(BIN)/python -m pytest $(WORKERS) -q -m 'extended and not request_tracker'
+	$(BIN)/python -m tools.mutants --sample 60 --seed 1
 
 test-rt: $(STAMP)  ## those that need a real Request Tracker, got by apt-get where that is allowed
 	$(BIN)/python -m tools.need request-tracker browser
