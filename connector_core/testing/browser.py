@@ -150,6 +150,8 @@ class Walker:
         """Choose from a list; nothing where an answer is there already, or none is wanted."""
         radios = self.page.locator(f'input[type=radio][name="{key}"]')
         values = [one.get_attribute("value") or "" for one in radios.all()]
+        # What is folded away is answered, too.
+        self.page.evaluate("document.querySelectorAll('details.advanced').forEach((one) => { one.open = true })")
         wanted = self._value(key)
         if wanted in values:
             radios.nth(values.index(wanted)).check()
