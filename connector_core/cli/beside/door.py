@@ -185,7 +185,7 @@ def _take_streams(streams: Sequence[int]) -> None:
                 fcntl.ioctl(stream, termios.TIOCSCTTY, 0)  # so that Ctrl-C is for us, and passwords are not shown
             break
     sys.stdin, sys.stdout, sys.stderr = _opened(0, "r"), _opened(1, "w"), _opened(2, "w")
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[assignment, misc]
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[assignment, misc]  # final in typeshed
 
 
 def _opened(number: int, mode: str) -> IO[Any]:

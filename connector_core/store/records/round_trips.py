@@ -124,7 +124,7 @@ class RoundTrip:
 
     def with_leg(self, leg: Leg, **changes: object) -> RoundTrip:
         """Return it with something else known of a leg."""
-        return replace(self, legs={**self.legs, leg: replace(self.of(leg), **changes)})  # type: ignore[arg-type]
+        return replace(self, legs={**self.legs, leg: replace(self.of(leg), **changes)})  # type: ignore[arg-type]  # callers name fields
 
     def begun(self, leg: Leg, at: datetime) -> RoundTrip:
         """Return it with a leg under way."""
