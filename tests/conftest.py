@@ -15,7 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.support import needed, new_databases
+from tests.support import daemon_logs, needed, new_databases
 from tests.support.postgres import shared_server, worker_name
 
 UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
@@ -65,9 +65,9 @@ def pytest_runtest_call(item):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(call):
-    """Show a group of tests that is left out as one line."""
-    return needed.fold((yield), call)
+def pytest_runtest_makereport(item, call):
+    """Show a group of tests that is left out as one line, and what daemons wrote with a test that failed."""
+    return daemon_logs.show(needed.fold((yield), call), item)
 
 
 def pytest_collection_modifyitems(items):

@@ -203,8 +203,9 @@ def test_whoever_follows_it_has_a_plugin_that_works(run, environment, tmp_path):
     assert first.returncode == 0, first.stdout + first.stderr
     assert "still to be written" in first.stdout
 
-    for name in ("settings.py", "later.py"):
-        (folder / "connector_roundup" / name).unlink()
+    (removed,) = re.findall(r"^rm (connector_roundup/.*)$", PAGE, re.MULTILINE)
+    for name in removed.split():
+        (folder / name).unlink()
     (about,) = re.findall(r"```markdown\n(.*?)```\n", PAGE, re.DOTALL)
     (folder / "README.md").write_text(about)
     for name, code in blocks().items():
