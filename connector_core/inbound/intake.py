@@ -75,7 +75,7 @@ class Taken:
     push: Push | None = None
 
     def result(self, timeout: float | None = None) -> Accepted:
-        """Wait until what can be taken is committed to disk."""
+        """Wait until what can be taken is committed to disk; as the future, it may fail with `SettingsMoved`."""
         return self.pending.result(timeout)
 
 
@@ -91,6 +91,8 @@ class Intake:
     def take_events(self, organization: str, request: InboundRequest) -> Taken:
         """Take incident events that a source pushed, as many of them as can be taken.
 
+        The future fails with `SettingsMoved` when the integrations changed unheard: look, and take them once more.
+
         Raises:
             WebhookRejected: no such source, or the request is not acceptable.
         """
@@ -104,8 +106,9 @@ class Intake:
             raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found", code=NOT_PUSHED)
         given = plugin.on_source_push(source, request)
         push = given if isinstance(given, Push) else Push(tuple(given))
-        targets = self.registry.targets(organization)
-        return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
+        targets, as_of = self.registry.targets_as_of(organization)
+        accept = self.store.inbox.accept_events
+        return Taken(accept(organization, push.events, targets, request.received_at, as_of), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Taken:
         """Take a delivery of a ticketing system; see `read` for whose it is and what is raised."""

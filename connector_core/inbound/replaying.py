@@ -24,7 +24,7 @@ from connector_core.delivery_log.entries import Arrival
 from connector_core.delivery_log.recorder import DeliveryLog
 from connector_core.engine.duties import Duties
 from connector_core.registry.integrations import Registry
-from connector_core.store import Accepted, Duty, IntegrationState, Logged, Replay, Result, Store
+from connector_core.store import Accepted, Duty, IntegrationState, Logged, Replay, Result, Store, Target
 from connector_core.store.replays import DONE, STOPPED
 
 #: So many are taken before others of the same thread get their turn.
@@ -121,14 +121,19 @@ class Replaying:
         if arrival.events:
             if organization not in self.registry.sources.usable():
                 raise NotTaken("source_gone")
-            targets = self.registry.targets(organization)
-            pending = inbox.accept_events(organization, arrival.events, targets, now)
         else:
             for name, _, _ in arrival.deliveries:
                 self._require_active(name, organization)
-            pending = inbox.accept_deliveries(organization, arrival.deliveries, now)
-        try:
+
+        def accept(targets: Sequence[Target], as_of: int) -> Accepted:
+            if arrival.events:
+                pending = inbox.accept_events(organization, arrival.events, targets, now, as_of)
+            else:
+                pending = inbox.accept_deliveries(organization, arrival.deliveries, now)
             return pending.result(WITHIN_S)
+
+        try:
+            return self.registry.with_targets(organization, accept)
         except (RetryLater, TimeoutError) as exc:
             raise NotTaken("not_stored") from exc
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from connector_core.clock import Clock
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.handles import AnySource
-from connector_core.contract.models import Finding, Poll, Severity
+from connector_core.contract.models import Finding, IncidentEvent, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
 from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
-from connector_core.store import Reading, SourceState, Store
+from connector_core.store import Accepted, Reading, SourceState, Store, Target
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -223,7 +224,6 @@ class SourcePoller:
 
         False when the source was changed, removed or began anew meanwhile: what is left of the look is worth nothing.
         """
-        targets = self.registry.targets(organization)
         portions = [
             poll.events[start : start + EVENTS_AT_ONCE] for start in range(0, len(poll.events), EVENTS_AT_ONCE)
         ] or [()]
@@ -231,12 +231,24 @@ class SourcePoller:
             return self.store.sources.reading(organization, read.plugin) == read
         for number, events in enumerate(portions, start=1):
             cursor = poll.cursor if number == len(portions) else None
-            at = self.clock.now()
-            if self.store.inbox.accept_poll(organization, read, events, targets, cursor, at) is None:
+            accept = partial(self._accept_portion, organization, read, events, cursor)
+            if self.registry.with_targets(organization, accept) is None:
                 return False
             if events:
                 self.after()
         return True
+
+    def _accept_portion(  # noqa: PLR0913, PLR0917 - what was read, and what it is for
+        self,
+        organization: str,
+        read: Reading,
+        events: Sequence[IncidentEvent],
+        cursor: str | None,
+        targets: Sequence[Target],
+        as_of: int,
+    ) -> Accepted | None:
+        at = self.clock.now()
+        return self.store.inbox.accept_poll(organization, read, events, targets, cursor, at, as_of)
 
     def _log_change(self, before: SourceState | None, now: SourceState) -> None:
         """Log it once: when polling begins to fail, when it works again, and what was found out meanwhile."""

@@ -6,8 +6,9 @@ Reads the store again whenever an integration changed, in this process or anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from connector_core.clock import Clock
 from connector_core.config import Config
@@ -28,7 +29,7 @@ from connector_core.registry.listeners import NOBODY, Ids, Index, Listeners, Pla
 from connector_core.registry.notifiers import Notifiers
 from connector_core.registry.observing import known_secrets
 from connector_core.registry.sources import Sources
-from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+from connector_core.store import IntegrationRecord, IntegrationState, Link, SettingsMoved, Store, Target
 from connector_core.words.link_status import fix_of, reason_of
 from connector_core.words.names import Names
 
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
     from connector_core.delivery_log.recorder import DeliveryLog
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class _State:
+    #: Of the settings, as stored.
+    version: int = -1
     #: In the order in which they were made.
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
@@ -211,20 +217,36 @@ class Registry:
 
     def of(self, organization: str) -> Sequence[Entry]:
         """Return an organization's integrations whose plugin is at hand, in the order in which they were made."""
-        state = self._fresh.get()
-        return [state.entries[name] for name in state.of_organization.get(organization, ())]
+        return _of(self._fresh.get(), organization)
 
     def targets(self, organization: str) -> list[Target]:
         """Return the active integrations that an organization's incidents go to."""
-        return [
+        return self.targets_as_of(organization)[0]
+
+    def targets_as_of(self, organization: str) -> tuple[list[Target], int]:
+        """Return the same, and of which version of the settings they are."""
+        state = self._fresh.get()
+        targets = [
             Target(
                 integration_id=entry.record.id,
                 link_settings=link_settings(entry.plugin, entry.record.answers),
                 activated_at=entry.record.activated_at or entry.record.created_at,
             )
-            for entry in self.of(organization)
+            for entry in _of(state, organization)
             if entry.record.state is IntegrationState.ACTIVE
         ]
+        return targets, state.version
+
+    def with_targets(self, organization: str, write: Callable[[list[Target], int], T]) -> T:
+        """Have something written for the targets, and once more should they have changed unheard meanwhile."""
+        while True:
+            with suppress(SettingsMoved):
+                return write(*self.targets_as_of(organization))
+            self.look()
+
+    def look(self, after_s: float = 0.0) -> bool:
+        """Look what other processes have changed, unless that was done a moment ago; True if something was."""
+        return any([self._fresh.look(after_s), self.sources.look(after_s)])
 
     def listeners(self, route: str) -> Listeners:
         """Return the active integrations that a webhook on a route may be for."""
@@ -270,7 +292,8 @@ class Registry:
             entries = {name: entries[name] for name in ids if name in entries}
             broken = {name: broken[name] for name in ids if name in broken}
             self._let_go(self._keepers.keys() - entries.keys())
-        return found.version, _State(entries, broken, *_grouped(known, entries, found.changed, self._routes))
+        grouped = _grouped(known, entries, found.changed, self._routes)
+        return found.version, _State(found.version, entries, broken, *grouped)
 
     def _load_names(self, _: tuple[int, Mapping[str, str]] | None) -> tuple[int, Mapping[str, str]]:
         version = self._store.integrations.version()  # first: what changes meanwhile is read again
@@ -287,6 +310,10 @@ class Registry:
         keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
         keeper.forget()
         return Entry(record, plugin, keeper, self._handles)
+
+
+def _of(state: _State, organization: str) -> list[Entry]:
+    return [state.entries[name] for name in state.of_organization.get(organization, ())]
 
 
 def _is_another(record: IntegrationRecord, known: Entry | None) -> bool:

@@ -25,6 +25,7 @@ from connector_core.store import (
     sources,
     timeline,
 )
+from connector_core.store.integrations import require_unmoved
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
     Accepted,
@@ -48,14 +49,22 @@ _EVENT_KIND = {
 }
 
 
-def accept_events(
+def accept_events(  # noqa: PLR0913, PLR0917 - events, and what they are for
     db: Connection,
     organization: str,
     events: Sequence[IncidentEvent],
     targets: Sequence[Target],
     at: datetime,
+    as_of: int | None = None,
 ) -> Accepted:
-    """Store events of one organization, make the links that they call for, wake what they concern."""
+    """Store events of one organization, make the links that they call for, wake what they concern.
+
+    `as_of` is the version of the settings that the targets were read of.
+
+    Raises:
+        SettingsMoved: by now there may be other targets.
+    """
+    require_unmoved(db, organization, as_of)
     outcomes = tuple(_accept_event(db, organization, event, targets, at) for event in events)
     found = Counter(outcomes)
     return Accepted(
@@ -74,14 +83,18 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
     targets: Sequence[Target],
     cursor: str | None,
     at: datetime,
+    as_of: int | None = None,
 ) -> Accepted | None:
     """Store events as a push's, and how far the source was read by now unless more is to come.
 
     None, and nothing stored, when the source was changed, removed or had to begin anew since it was read.
+
+    Raises:
+        SettingsMoved: as `accept_events` does.
     """
     if sources.reading(db, organization, read.plugin) != read:
         return None
-    accepted = accept_events(db, organization, events, targets, at)
+    accepted = accept_events(db, organization, events, targets, at, as_of)
     if cursor is not None:
         sources.keep_cursor(db, organization, read.plugin, cursor, at)
     return accepted

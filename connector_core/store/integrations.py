@@ -17,7 +17,16 @@ from connector_core.secrets import SecretBox
 from connector_core.store import audit, checkups, life, meta
 from connector_core.store.acting import actor
 from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
-from connector_core.store.records import About, Act, Changes, IntegrationRecord, IntegrationState, Origin, Subject
+from connector_core.store.records import (
+    About,
+    Act,
+    Changes,
+    IntegrationRecord,
+    IntegrationState,
+    Origin,
+    SettingsMoved,
+    Subject,
+)
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 from connector_core.store.statements import Connection, Row
 
@@ -280,6 +289,17 @@ def note_problem(db: Connection, integration_id: str, code: str, problem: str) -
 def version(db: Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
     return meta.number(db, VERSION)
+
+
+def require_unmoved(db: Connection, organization: str, as_of: int | None) -> None:
+    """Refuse a write that is for the integrations of an organization as they were at a version, if one changed since.
+
+    Raises:
+        SettingsMoved: one did.
+    """
+    newer = "SELECT 1 FROM integration WHERE revision > ? AND organization = ? LIMIT 1"
+    if as_of is not None and db.execute(newer, (as_of, organization)).fetchone() is not None:
+        raise SettingsMoved
 
 
 def note_change(db: Connection, integration_id: str) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from http import HTTPStatus
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
@@ -28,13 +28,15 @@ from connector_core.delivery_log.recorder import DeliveryLog
 from connector_core.health.refusals import NO_ROUTE, events_route
 from connector_core.http.bodies import encoding_of, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
-from connector_core.inbound.intake import Intake, unknown_address
+from connector_core.inbound.intake import Intake, Taken, unknown_address
 from connector_core.metrics import Metrics
-from connector_core.store import Accepted
+from connector_core.store import Accepted, SettingsMoved
 from connector_core.store.failures import shortage
 from connector_core.web.batches import Batches
 from connector_core.web.refusals import Refusals
 from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
+
+T = TypeVar("T")
 
 WEBHOOKS_AT = "/external/"
 _DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integration>[^/]+))?")
@@ -44,6 +46,9 @@ READERS = 2
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 64 * 1024
+
+#: What strangers send has other processes' changes looked for this seldom at most.
+LOOKED_JUST_NOW_S = 0.05
 
 
 class Deliveries:
@@ -162,15 +167,30 @@ class Receiver:
 
     async def _take_events(self, request: Request, arrival: Arrival) -> Response:
         arrival.request = inbound = await self._inbound(request, MAX_EVENTS_BYTES)
-        take = partial(self._intake.take_events, request.path_params["source"], inbound)
-        taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
-        accepted = await asyncio.wrap_future(taken.pending)
+        taken, accepted = await self._accepted_events(request.path_params["source"], inbound)
         self._count("events", accepted)
         arrival.organization, arrival.accepted = request.path_params["source"], accepted
         if taken.push is not None:
             arrival.events, arrival.unreadable = taken.push.events, len(taken.push.refused)
         answer: dict[str, Any] = _counts(accepted.new, accepted.duplicate, accepted.ignored)
         return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
+
+    async def _accepted_events(self, source: str, inbound: InboundRequest) -> tuple[Taken, Accepted]:
+        take = partial(self._intake.take_events, source, inbound)
+        while True:
+            try:
+                taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
+                return taken, await asyncio.wrap_future(taken.pending)
+            except SettingsMoved:
+                self._intake.registry.look()
+            except WebhookRejected:
+                if not await self._has_moved():
+                    raise
+
+    async def _has_moved(self) -> bool:
+        """Return whether another process has changed settings unheard, such as the secret of what is refused."""
+        look = partial(self._intake.registry.look, LOOKED_JUST_NOW_S)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, look)
 
     async def _take_delivery(self, request: Request, arrival: Arrival) -> Response:
         route, integration = request.path_params["route"], request.path_params.get("integration")
@@ -179,12 +199,16 @@ class Receiver:
             self._intake.refuse_unsigned(route, self._as_read(request, b""), integration)
         arrival.request = inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
         loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
-        is_small = len(inbound.body) <= INLINE_BYTES
-        inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
-        if is_small and inquiry.is_settled:
-            given = self._intake.read(inquiry)
-        else:
-            given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
+        is_small, given = len(inbound.body) <= INLINE_BYTES, None
+        while given is None:
+            try:
+                inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
+                is_at_hand = is_small and inquiry.is_settled
+                read = partial(self._intake.read, inquiry)
+                given = read() if is_at_hand else await loop.run_in_executor(self._reading, read)
+            except WebhookRejected:
+                if not await self._has_moved():
+                    raise
         arrival.organization, arrival.deliveries = given.organization, given.whole or given.deliveries
         arrival.integration_id = given.deliveries[0][0]
         accepted = arrival.accepted = await self._batches.accept(given)

@@ -41,6 +41,7 @@ from connector_core.store.records.inbox import (
     EventOutcome,
     HookFact,
     ManagedWebhook,
+    SettingsMoved,
 )
 from connector_core.store.records.integrations import (
     NEEDS_AUTHORIZATION,
@@ -212,6 +213,7 @@ __all__ = [
     "Sending",
     "SessionRecord",
     "SettingsChange",
+    "SettingsMoved",
     "SettingsRun",
     "SetupLink",
     "SignedOnAs",

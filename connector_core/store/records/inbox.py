@@ -14,6 +14,13 @@ REFUSED = "refused:"
 MISSED = "missed"
 
 
+class SettingsMoved(Exception):
+    """Integrations of the organization were changed since those were read that a write is for; nothing was written.
+
+    Whoever meant to write reads them again, and does it then.
+    """
+
+
 @dataclass(frozen=True)
 class HookFact:
     """How often something was so of a webhook, and when last."""
