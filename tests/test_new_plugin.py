@@ -56,6 +56,7 @@ def run(environment, tmp_path):
     return run
 
 
+@pytest.mark.extended
 def test_its_tests_are_green_from_the_first_minute(run, environment, tmp_path):
     """They say what is still to be written; what was written is found by the connector."""
     made = run(environment, "-m", "connector_core", "plugins", "new", "acme_desk")
