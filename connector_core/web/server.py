@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.config.models import ServerSettings, bracketed
+from connector_core.config.models import ServerSettings
+from connector_core.config.values import bracketed
 from connector_core.contract.errors import ConfigError
 from connector_core.sign_on.tokens import require_library
 from connector_core.stopping import StopDeadline
