@@ -135,6 +135,10 @@ dist: $(RELEASE)  ## what a release publishes, in dist/: wheels, sdists, bill of
 clean:
 	rm -rf .site $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
 
+.PHONY: test-container
+test-container: $(STAMP)  ## the Containerfile's steps in an empty root of Debian, and a trial of it; takes root, and debootstrap
+	$(BIN)/python -m tools.container_steps --base $(VENV)-debian
+
 .PHONY: test-lowest test-pythons
 
 test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
+from connector_core.cli.beside.place import socket_beside
 from connector_core.config import read_config
 from connector_core.config.models import EngineSettings
 from connector_core.web.console.exposure import refuse_unprotected
@@ -161,6 +162,9 @@ def test_a_configuration_of_a_container_is_valid(name, tmp_path):
     assert config.server.metrics.port == 9464
     assert "postgresql" in name or str(config.database).endswith(f"{STATE}/connector.db")
     assert config.server.trusted_proxies != ("127.0.0.1", "::1")
+    # Where commands find the daemon, so that `exec` needs no second opinion about the file: writable, and of this one.
+    database = f"sqlite:///{config.database}" if isinstance(config.database, Path) else str(config.database)
+    assert socket_beside("/etc/connector/connector.yaml", database, config.command_socket).startswith(f"{STATE}/")
 
 
 @pytest.mark.parametrize("name", ["compose", "compose.postgresql"])
