@@ -104,7 +104,15 @@ HELD: dict[str, tuple[str, ...]] = {
     "A15.5 colours in the log": ("core/test_logs.py::test_lines_of_the_http_server_have_names_and_no_colours",),
     "A15.6 IPv6 without brackets": ("e2e/test_ipv6.py::test_it_is_listened_at_and_written_with_brackets",),
     "A15.7 public_url with a path": ("e2e/test_reverse_proxies.py::test_below_a_path_everything_works_in_a_browser",),
+    "A15.8 shown in signs of Python": ("core/test_listings_for_people.py::test_an_integration_is_shown_in_words",),
     "A15.9 config show cannot be put back": ("core/test_config_shown.py::test_what_is_shown_means_the_same",),
+    "A15.10 a list that is cut without a word": ("core/test_listings_for_people.py::test_a_cut_list_says_so",),
+    "A15.11 in step although a field is on the ticket only": (
+        "e2e/test_xyte_source.py::test_without_a_gateway_a_new_title_is_on_the_ticket_only",
+    ),
+    "A15.12 a stop that a hanging call delays": (
+        "e2e/test_stopping.py::test_a_daemon_without_its_database_stops_in_time",
+    ),
     "A15.13 alerts that page twice": (
         "test_monitoring_files.py::test_alerts_fire_when_they_should_and_once",
         "test_monitoring_files.py::test_each_alert_says_how_bad_it_is_and_what_to_do",
@@ -117,6 +125,14 @@ HELD: dict[str, tuple[str, ...]] = {
         "install",
         "configure",
         "test_wheels.py::test_each_holds_its_own_package_and_nothing_else",
+    ),
+    "A15.18 unlink and recreate without --yes": (
+        "core/test_operations.py::test_an_unlinked_pair_is_left_alone_until_a_person_wants_it_back",
+        "core/test_exit_codes.py::test_what_lacks_yes_is_not_done",
+    ),
+    "A15.20 no page about the service": (
+        "test_docs.py::test_every_page_is_in_the_menu",
+        "e2e/test_documented_commands.py::test_every_command_does_what_it_is_shown_for",
     ),
     "A15.17 stand-ins cannot be started": ("test_wheels.py::test_a_stand_in_needs_neither_core_nor_plugin",),
 }
