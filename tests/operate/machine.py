@@ -107,7 +107,7 @@ class Machine:
 
     def must(self, *command: str, **options: object) -> str:
         """Run a command that has to succeed; return what it printed."""
-        done = self.run(*command, **options)  # type: ignore[arg-type]  # as above
+        done = self.run(*command, **options)
         assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
