@@ -6,7 +6,6 @@ its virtual environment is seen inside. It takes root on Linux; no package index
 
 from __future__ import annotations
 
-import configparser
 import os
 import shlex
 import shutil
@@ -116,10 +115,9 @@ class Unit:
     """What systemd does with a unit, as far as ours asks for it: a user, folders, variables, a read-only rest."""
 
     def __init__(self, machine: Machine, path: Path) -> None:
-        parser = configparser.ConfigParser(strict=False, interpolation=None)
-        parser.optionxform = str  # type: ignore[assignment]  # keys of a unit are written so
-        parser.read(path)
-        self.service = dict(parser["Service"])
+        section = path.read_text().partition("[Service]\n")[2].partition("\n[")[0]
+        lines = [line for line in section.splitlines() if "=" in line and not line.startswith("#")]
+        self.service = dict(line.split("=", 1) for line in lines)
         self._machine = machine
 
     def start(self, log: Path) -> subprocess.Popen[str]:

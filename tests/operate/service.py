@@ -33,7 +33,9 @@ CONNECTOR, PIP = "/opt/connector/bin/connector", "/opt/connector/bin/pip"
 def packed_sources() -> bytes | None:
     """Return the sources of the last release as an archive, or None where they are not at hand."""
     git = shutil.which("git")
-    for name in LAST_RELEASE if git is not None else ():
+    if git is None:
+        return None
+    for name in LAST_RELEASE:
         packed = subprocess.run([git, "archive", name], cwd=ROOT, capture_output=True, check=False)
         if packed.returncode == 0:
             return packed.stdout
@@ -141,11 +143,15 @@ def operated(host: Host, scratch: Path) -> Iterator[Operated]:
     unit = Unit(host, ROOT / "deploy" / "connector.service")
     plugins, port = load_plugins(), free_port()
 
-    class Here(Operated):
-        daemon_class = staticmethod(lambda _path, url, _log, environ: Service(host, unit, url, environ))
+    class Here(Service):
+        def __init__(self, _config_path: Path, url: str, _log_path: Path, environ: Mapping[str, str]) -> None:
+            super().__init__(host, unit, url, environ)
+
+    class Stand(Operated):
+        daemon_class = Here
 
     host.at("etc/connector").mkdir()
-    stage = Here(
+    stage = Stand(
         sandbox_plugin(plugins, "jira_jsm"),
         scratch,
         source=source_plugin(plugins, "xyte"),
@@ -164,7 +170,7 @@ def operated(host: Host, scratch: Path) -> Iterator[Operated]:
 
 
 def files_of(host: Host) -> list[str]:
-    """Return every file on the machine that is not lent, with modes that others have something from left out."""
+    """Return every file on the machine that is not lent to it."""
     found = []
     for folder, names, files in os.walk(host.root):
         names[:] = [
