@@ -138,7 +138,7 @@ clean:
 .PHONY: test-container
 test-container: $(STAMP)  ## the Containerfile's steps in an empty root of Debian, and a trial of it; takes root; in test-extended, too
 	$(BIN)/python -m tools.need debootstrap
-	$(BIN)/python -m tools.container_steps --base $(VENV)-debian
+	$(BIN)/python -m tools.container_steps
 
 .PHONY: test-lowest test-pythons
 
