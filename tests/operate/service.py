@@ -25,7 +25,7 @@ from tests.support.front import load_balancer, proxy_example
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("connector_core", "connector_jira_jsm", "connector_xyte")
 #: The last release: its tag, or the commit that it was made of where there are no tags.
-LAST_RELEASE = ("0.2.0", "f531acc")
+LAST_RELEASE = ("v0.2.0", "f531acc")
 CONFIG, DATABASE = "/etc/connector/connector.yaml", "/var/lib/connector/connector.db"
 CONNECTOR, PIP = "/opt/connector/bin/connector", "/opt/connector/bin/pip"
 
