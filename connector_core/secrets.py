@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -190,7 +190,7 @@ class Masker:
         self.add(*values)
 
     def add(self, *values: str) -> None:
-        """Mask these values from now on, also as they look in an address or inside JSON."""
+        """Mask these values from now on, also as they look elsewhere (`spellings`)."""
         forms = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in spellings(value)}
         with self._lock:
             if forms <= self._values:
@@ -228,5 +228,12 @@ def _fits(fernet: Fernet, sealed: bytes) -> bool:
 
 
 def spellings(value: str) -> set[str]:
-    """Return a value as it is, as it looks in an address, and as it looks inside JSON."""
-    return {value, quote(value, safe=""), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    """Return a value as it is, as it looks in an address and in a form, inside JSON, and as Python shows it."""
+    return {
+        value,
+        quote(value, safe=""),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+    }

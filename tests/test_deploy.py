@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from compose_spec import PyCompose
 
+from connector_core.cli.beside.place import socket_beside
 from connector_core.config import read_config
 from connector_core.config.models import EngineSettings
 from connector_core.web.console.exposure import refuse_unprotected
@@ -82,7 +84,12 @@ def test_the_image_has_every_plugin_and_no_stand_in():
     taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
 
     assert set(re.findall(r"\./plugins/(\w+)", build)) == {one for one in plugins if not one.endswith("_sandbox")}
-    assert taken == {"connector_core", "plugins", "config", "constraints.txt", "pyproject.toml", "README.md", "LICENSE"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    held = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"])
+    assert {one for one in held if one not in taken and one.partition("/")[0] not in taken} == set()
+    assert {one for one in taken if one not in held} == {
+        *("connector_core", "plugins", "config", "constraints.txt", "pyproject.toml", "README.md", "LICENSE")
+    }
 
 
 @pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
@@ -161,6 +168,9 @@ def test_a_configuration_of_a_container_is_valid(name, tmp_path):
     assert config.server.metrics.port == 9464
     assert "postgresql" in name or str(config.database).endswith(f"{STATE}/connector.db")
     assert config.server.trusted_proxies != ("127.0.0.1", "::1")
+    # Where commands find the daemon, so that `exec` needs no second opinion about the file: writable, and of this one.
+    database = f"sqlite:///{config.database}" if isinstance(config.database, Path) else str(config.database)
+    assert socket_beside("/etc/connector/connector.yaml", database, config.command_socket).startswith(f"{STATE}/")
 
 
 @pytest.mark.parametrize("name", ["compose", "compose.postgresql"])

@@ -29,6 +29,7 @@ GROUPS = {
         "tests/test_postgresql_at_hand.py::test_a_server_of_ones_own_can_crash_and_start_again",
     ),
     "caddy": ("tests/e2e/test_reverse_proxies.py::test_an_example_is_understood[Caddyfile]",),
+    "debootstrap": ("tests/operate/test_container.py::test_the_image_is_built_and_runs_with_a_root_that_is_read_only",),
     "haproxy": ("tests/e2e/test_load_balancers.py::test_its_example_is_understood[haproxy]",),
     "nginx": ("tests/e2e/test_load_balancers.py::test_its_example_is_understood[nginx]",),
     "promtool": ("tests/test_monitoring_files.py::test_alerts_fire_when_they_should_and_once",),

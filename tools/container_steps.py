@@ -169,10 +169,12 @@ def _copy(image: Image, stages: dict[str, Image], rest: str) -> None:
     for line in (ROOT / ".dockerignore").read_text().splitlines():  # it says what is taken: all else is left out
         if line.startswith("!"):
             taken = ROOT / line[1:]
+            target_path = place / line[1:]
+            target_path.parent.mkdir(parents=True, exist_ok=True)
             if taken.is_dir():
-                shutil.copytree(taken, place / taken.name, ignore=left_out)
+                shutil.copytree(taken, target_path, ignore=left_out)
             else:
-                shutil.copy(taken, place / taken.name)
+                shutil.copy(taken, target_path)
 
 
 def trial(image: Image, folder: Path) -> dict[str, object]:

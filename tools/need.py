@@ -224,6 +224,12 @@ NEEDS = {
         download=None,
         advice="Install Caddy (apt-get install caddy), which stands before a connector in a few tests.",
     ),
+    "debootstrap": Need(
+        lambda: find_service("debootstrap"),
+        packages=("--no-install-recommends", "debootstrap"),
+        download=None,
+        advice="Install debootstrap (apt-get install debootstrap), which makes the root of the container's trial.",
+    ),
     "promtool": Need(
         lambda: find_service("promtool"),
         packages=("--no-install-recommends", "prometheus"),

@@ -1,4 +1,4 @@
-"""What a release publishes, in `dist/`: wheels and sdists, a bill of materials, licences, checksums.
+"""What a release publishes, in `dist/`: wheels and sdists, pinned versions, a bill of materials, licences, checksums.
 
     make dist
 
@@ -145,7 +145,8 @@ def main() -> int:
         made = bill(built, Path(scratch) / "installed")
     (DIST / "sbom.cdx.json").write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     (DIST / "licences.md").write_text(page(made))
-    files = sorted(path for path in DIST.iterdir() if path.suffix != ".txt" and path.name != ".gitignore")
+    shutil.copy(ROOT / "constraints.txt", DIST)
+    files = sorted(path for path in DIST.iterdir() if path.name != ".gitignore")
     (DIST / "SHA256SUMS.txt").write_text(checksums(files))
     print(f"{len(files)} files in {DIST.relative_to(ROOT)}/, {len(made['components'])} components in the bill")
     for line in unknown(made):

@@ -14,7 +14,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector_core.cli.opening import View, chosen_path, command_logging, config_option, json_option, read, viewed
-from connector_core.cli.output import print_json, waiting
+from connector_core.cli.output import counted, print_json, waiting
 from connector_core.config import (
     Config,
     Snapshot,
@@ -55,7 +55,8 @@ def check(config_path: str | None) -> None:
     for finding in unused_variables(found.calls(), os.environ):
         click.secho(f"warning: {finding.title}. {finding.fix}", fg="yellow", err=True)
     count = sum(len(organization.integrations) for organization in found.organizations.values())
-    click.echo(f"{found.path}: fine ({len(found.organizations)} organizations, {count} integrations).")
+    held = f"{counted(len(found.organizations), 'organization')}, {counted(count, 'integration')}"
+    click.echo(f"{found.path}: fine ({held}).")
 
 
 @config.command()

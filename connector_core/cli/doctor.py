@@ -9,7 +9,7 @@ import click
 
 from connector_core.app import App
 from connector_core.cli.opening import View, config_option, json_option, viewed
-from connector_core.cli.output import print_json, waiting
+from connector_core.cli.output import counted, print_json, waiting
 from connector_core.clock import SystemClock
 from connector_core.config import ConfigInvalid, differences
 from connector_core.contract.models import Finding, Severity
@@ -125,6 +125,7 @@ def _print(found: dict[str, list[Finding]]) -> None:
             for text in (one.detail, fix_in_terminal(one) if one.severity is not Severity.OK else ""):
                 if text:
                     click.echo(f"     {text}")
-    counted = [one.severity for findings in found.values() for one in findings]
-    problems, warnings = counted.count(Severity.PROBLEM), counted.count(Severity.WARNING)
-    click.echo(f"\n{len(counted)} findings: {problems} problems, {warnings} warnings.")
+    all_of_them = [one.severity for findings in found.values() for one in findings]
+    problems, warnings = all_of_them.count(Severity.PROBLEM), all_of_them.count(Severity.WARNING)
+    whole = counted(len(all_of_them), "finding")
+    click.echo(f"\n{whole}: {counted(problems, 'problem')}, {counted(warnings, 'warning')}.")

@@ -128,8 +128,9 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
     if as_json:
         print_json(shown)
         return
-    shown["settings"] = ", ".join(f"{key}: {text}" for key, text in shown.pop("settings_in_words").items())
-    rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
+    shown["settings"] = shown.pop("settings_in_words")
+    shown["webhook"] = _WEBHOOK.get(hook.state, hook.state) if can_open else SEALED
+    rows = [{"what": name.replace("_", " "), "value": _in_a_line(value)} for name, value in shown.items()]
     print_rows(rows, as_json=False, empty="")
 
 
@@ -280,6 +281,26 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
         for finding in findings
     ]
     print_rows(rows, as_json=as_json, empty="There was nothing to check.")
+
+
+#: How a webhook fares, for people.
+_WEBHOOK = {
+    "off": "off: no secret is set, changes on tickets are found by reading",
+    "asleep": "asleep: deliveries are taken once the integration is active",
+    "waiting": "waiting: nothing has arrived yet",
+    "arriving": "arriving: deliveries are taken",
+    "silent": "silent: reading finds changes that no delivery told of; see connector doctor",
+    "refused": "refused: deliveries arrive that cannot be taken; see connector doctor",
+}
+
+
+def _in_a_line(value: object) -> object:
+    """Return a value as people read it: a list or a mapping without the signs of Python, nothing where it is empty."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {one}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value
 
 
 def _row(record: IntegrationRecord) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def discard(
 @organization_option
 @config_option
 def recreate(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
-    """Make new tickets for NAMES, whose tickets are gone or were moved where they do not fit."""
+    """Make new tickets for NAMES, whose tickets are gone or were moved where they do not fit; others are refused."""
     with opened(config_path) as app:
         for link in _chosen(app, names, None, organization):
             app.operations.recreate(link)
@@ -132,7 +132,7 @@ def recreate(names: tuple[str, ...], organization: str | None, config_path: str 
 @organization_option
 @config_option
 def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
-    """Have nothing carried between incident and ticket of NAMES any more; both stay as they are."""
+    """Have nothing carried between incident and ticket of NAMES any more; both stay, and retry takes it back."""
     with opened(config_path) as app:
         for link in _chosen(app, names, None, organization):
             app.operations.unlink(link)

@@ -53,6 +53,11 @@ def shown(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with what is counted, in the singular or the plural: of a word that takes an s."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal that something takes a while."""

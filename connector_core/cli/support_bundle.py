@@ -7,6 +7,7 @@ line of the file and no more. Every secret of the configuration and of the datab
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -15,6 +16,7 @@ import zipfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -35,7 +37,10 @@ from connector_core.store.version import LATEST
 COMMAND_WITHIN_S = 300.0
 LOG_LINES = 2000
 _ASKED_WITHIN_S = 10.0
+_REFERENCE = re.compile(r"\$\{(env|file):([^}]+)\}")
 _LONGEST_LINE = 10_000
+_SHORTEST_LINE = 12
+_READ_AT_ONCE = 1_000_000
 _AT_ONCE = 3
 #: What is written, by the name of its file. None of them shows a secret, nor what incidents and tickets say.
 _COMMANDS: dict[str, tuple[str, ...]] = {
@@ -100,7 +105,7 @@ def support_bundle(target: Path | None, logs: Sequence[Path], config_path: str |
             **{name: one.out for name, one in said.items()},
             "commands.json": _json([_row(name, one) for name, one in said.items()]),
             **(_of_daemon(config) if config is not None else {}),
-            **{f"log-{number}-{log.name}": _end_of(log) for number, log in enumerate(logs, start=1)},
+            **{f"log-{number}-{log.name}": _end_of(log, masker) for number, log in enumerate(logs, start=1)},
         }
         if problems:
             members["not-masked.txt"] = "\n".join(problems)
@@ -110,20 +115,36 @@ def support_bundle(target: Path | None, logs: Sequence[Path], config_path: str |
 
 def _known(config_path: str | None) -> tuple[Masker, Config | None, list[str]]:
     """Return what masks every secret that is known here, the configuration, and why some may not be known."""
+    path = chosen_path(config_path)
     masker, config, problems = Masker(), None, []
     try:
-        found = peek(chosen_path(config_path))
+        found = peek(path)
         masker.add(*(key.get_secret_value() for key in found.secret_keys))
         config, _ = read_leniently(found)
-        masker.add(*(secret.get_secret_value() for secret in config.secrets))
+        masker.add(*(one for secret in config.secrets for one in _with_lines(secret.get_secret_value())))
     except ConnectorError as exc:
         problems.append(f"configuration: {exc.message}")
+        masker.add(*(one for value in _referenced(path) for one in _with_lines(value)))
     try:
         with viewed(config_path) as view:
-            masker.add(*view.store.secrets.in_clear())
+            masker.add(*(one for secret in view.store.secrets.in_clear() for one in _with_lines(secret)))
     except ConnectorError as exc:
         problems.append(f"database: {exc.message}")
     return masker, config, problems
+
+
+def _referenced(path: Path) -> Iterator[str]:
+    """Yield what a file refers to that is not understood: which of it are secrets it does not say."""
+    with suppress(OSError, UnicodeDecodeError):
+        for kind, name in _REFERENCE.findall(path.read_text(encoding="utf-8")):
+            with suppress(OSError, UnicodeDecodeError, ValueError):
+                value = os.environ.get(name, "") if kind == "env" else (path.parent / name).read_text(encoding="utf-8")
+                yield from {value, value.strip()}
+
+
+def _with_lines(secret: str) -> tuple[str, ...]:
+    """Return a secret, and each of its lines: a log may begin in the midst of it."""
+    return (secret, *(line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE))
 
 
 def _run(path: Path, words: Sequence[str]) -> _Said:
@@ -188,9 +209,12 @@ def _asked(host: str, port: int, path: str, token: str = "") -> str:
     return f"{answer.text}\n# status {answer.status_code}\n"
 
 
-def _end_of(log: Path) -> str:
+def _end_of(log: Path, masker: Masker) -> str:
+    """Return the last lines of a log; what is cut off is masked before, for half a secret is not known as one."""
     with log.open(errors="replace") as file:
-        return "".join(line[:_LONGEST_LINE] for line in deque(file, LOG_LINES))
+        lines = deque(iter(lambda: file.readline(_READ_AT_ONCE), ""), LOG_LINES)
+    kept = (line.rstrip("\n")[:_LONGEST_LINE] for line in masker.mask("".join(lines)).splitlines(keepends=True))
+    return "".join(f"{line}\n" for line in kept)
 
 
 def _write(target: Path, members: dict[str, str], masker: Masker) -> None:

@@ -160,6 +160,26 @@ def test_a_change_needs_our_own_form(served, admin, token, headers):
     assert served.app.registry.entry("acme-desk").record.state == "disabled"
 
 
+def test_a_proxy_that_keeps_the_name_to_itself_is_in_nobodys_way(served, admin):
+    """Browsers that say no more than where a form came from are at the address that people know."""
+    cookies = "; ".join(f"{one.name}={one.value}" for one in admin.session.cookies)
+    headers = {"Origin": served.app.config.server.public_url, "Host": "inside.example:8080", "Cookie": cookies}
+
+    accepted = admin.post("/integrations/acme-desk/disable", seen_on="/", headers=headers)
+
+    assert accepted.status_code == 303
+    assert served.app.registry.entry("acme-desk").record.state == "disabled"
+
+
+def test_an_unknown_page_is_a_page(admin):
+    """With the menu, and a way back."""
+    answer = admin.get("/no/such/page", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert "<nav" in answer.text
+    assert "Page not found" in answer.text
+
+
 def test_viewers_look_and_change_nothing(served):
     """A viewer opens every page; every change is refused, but logging out."""
     visitor = Visitor(served.url)

@@ -163,3 +163,38 @@ def test_killed_daemon_takes_its_door_along(tmp_path):
     os.kill(shell.daemon.pid, signal.SIGHUP)
     assert shell.run("config", "check").returncode == 0
     assert shell.daemon.stop() == 0
+
+
+@pytest.mark.extended
+def test_of_two_daemons_one_listens_and_the_other_takes_over(tmp_path, bare_postgresql_url):
+    """Over one PostgreSQL on one host, with one file: commands are served by the one that is left."""
+    config = tmp_path / "connector.yaml"
+    config.write_text(
+        f"database: {bare_postgresql_url}\ncommand_socket: commands.sock\nsecret_key: ${{env:OUR_KEY}}\n"
+        "server: {port: '${env:OUR_PORT}'}\norganizations: {acme: {}}\n"
+    )
+    ports = [free_port(), free_port()]
+    daemons = [
+        Daemon(config, f"http://127.0.0.1:{port}", tmp_path / f"{port}.log", {**SECRETS, "OUR_PORT": str(port)})
+        for port in ports
+    ]
+    shell = [sys.executable, "-m", "connector_core", "--config", str(config), "config", "check"]
+
+    def is_served():  # a shell without variables can only be served by a daemon
+        return subprocess.run(shell, capture_output=True, timeout=WITHIN_S, check=False).returncode == 0
+
+    try:
+        daemons[0].start()
+        until(is_served)
+        daemons[1].start()
+        daemons[0].kill()
+        until(is_served)
+        daemons[0].start()
+        assert daemons[1].stop() == 0
+        until(is_served)
+        assert daemons[0].stop() == 0
+        assert not is_served()
+        assert not (tmp_path / "commands.sock").exists()
+    finally:
+        for daemon in daemons:
+            daemon.kill()

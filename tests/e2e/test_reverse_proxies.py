@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
@@ -15,12 +13,11 @@ from ruamel.yaml import YAML
 from connector_core.demo.stage import INTEGRATION, Stage, free_port, sandbox_plugin, until
 from connector_core.plugins import load_plugins
 from tests.support.browser import open_browser
-from tests.support.front import load_balancer, nginx_at_hand, without_tls
+from tests.support.front import load_balancer, proxy_example
 from tests.support.person import Person
 
 pytestmark = pytest.mark.extended
 
-PROXY = Path(__file__).parents[2] / "deploy" / "proxy"
 BASE = "/connector"
 #: The program, its example, and what is changed in it: none is, or the path is taken away.
 BEHIND = {
@@ -35,22 +32,8 @@ BEHIND = {
 }
 
 
-def configuration(name, file, ports, folder, changes=()):
-    """Return an example, listening at a port of this host without TLS, before a connector at another port."""
-    port, daemon_port = ports
-    text = (PROXY / file).read_text()
-    for before, after in dict(changes).items():
-        assert before in text
-        text = text.replace(before, after)
-    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{daemon_port}")
-    if name == "nginx":
-        return nginx_at_hand(without_tls(text, port), folder)
-    own = f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}\n}}\n"
-    return own + re.sub(r"^(tools|connector)\.example\.com", f"http://127.0.0.1:{port}", text, flags=re.MULTILINE)
-
-
 @contextmanager
-def behind(folder, name, file, *, base="", changes=(), server=()):
+def behind(folder, name, file, *, base="", changes=None, server=()):
     """Open a stage that everybody reaches through a proxy."""
     port = free_port()
     stage = Stage(
@@ -60,7 +43,7 @@ def behind(folder, name, file, *, base="", changes=(), server=()):
     daemon_port = tree["server"]["port"]
     tree["server"].update(server)
     YAML().dump(tree, stage.config_path)
-    config = configuration(name, file, (port, daemon_port), folder, changes)
+    config = proxy_example(name, file, (port, daemon_port), folder, changes)
     with load_balancer(name, config, folder, port):
         try:
             stage.open()
@@ -134,7 +117,7 @@ def test_an_example_is_understood(tmp_path, file):
     """By the program itself, as it stands but for the port."""
     name, port = "nginx" if file.endswith(".conf") else "caddy", free_port()
     base = BASE if "path" in file else ""
-    with load_balancer(name, configuration(name, file, (port, 9), tmp_path), tmp_path, port):
+    with load_balancer(name, proxy_example(name, file, (port, 9), tmp_path), tmp_path, port):
         until(lambda: requests.get(f"http://127.0.0.1:{port}{base}/metrics", timeout=10).status_code == 403)
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -17,6 +17,7 @@ from tests.support import postgres_guard
 from tests.support.needed import require
 from tests.support.postgres_guard import as_server
 
+_PROXY = Path(__file__).parents[2] / "deploy" / "proxy"
 _PGBOUNCER = """
 [databases]
 * = host={host} port=5432
@@ -76,6 +77,22 @@ def nginx_at_hand(text: str, folder: Path) -> str:
     return f"daemon off;\npid {folder}/pid;\nerror_log {folder}/errors;\n" + text.replace(
         "http {\n", f"http {{\naccess_log off;\n{own}"
     )
+
+
+def proxy_example(
+    name: str, file: str, ports: tuple[int, int], folder: Path, changes: Mapping[str, str] | None = None
+) -> str:
+    """Return an example of deploy/proxy/ that listens at a port of this host, without TLS, before one at another."""
+    port, daemon_port = ports
+    text = (_PROXY / file).read_text()
+    for before, after in (changes or {}).items():
+        assert before in text
+        text = text.replace(before, after)
+    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{daemon_port}")
+    if name == "nginx":
+        return nginx_at_hand(without_tls(text, port), folder)
+    own = f"{{\n\tadmin off\n\tauto_https off\n\tstorage file_system {folder}\n}}\n"
+    return own + re.sub(r"^(tools|connector)\.example\.com", f"http://127.0.0.1:{port}", text, flags=re.MULTILINE)
 
 
 def without_tls(text: str, port: int) -> str:
