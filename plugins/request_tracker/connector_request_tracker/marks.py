@@ -25,10 +25,13 @@ def find(integration: Tracker, names: Sequence[str]) -> Mapping[str, core.FoundT
 
 @core.implements(core.hookspecs.mark_ticket)
 def leave(integration: Tracker, mark: core.MarkTicket) -> core.MarkedTicket:
-    """Have a ticket refer to our mark and to the incident's page, beside what it refers to already."""
-    links, path = [MARK + mark.marker, *filter(None, [mark.incident.url])], f"/ticket/{segment(mark.ticket.id)}"
-    said = rest_of(integration).put(path, {"AddRefersTo": links})
-    if links[0] not in references(rest_of(integration).get(path, about=Subject.TICKET)):
+    """Have a ticket refer to our mark and to the incident's page, beside what it refers to; a former mark goes."""
+    api, path = rest_of(integration), f"/ticket/{segment(mark.ticket.id)}"
+    ours, present = MARK + mark.marker, references(api.get(path, about=Subject.TICKET))
+    former = [one for one in present if one.startswith(MARK) and one != ours]
+    links = [one for one in (ours, mark.incident.url) if one and one not in present]
+    said = api.put(path, {"AddRefersTo": links, "DeleteRefersTo": former}) if links or former else []
+    if ours not in references(api.get(path, about=Subject.TICKET)):
         why = " ".join(map(values.sentence, said)) if isinstance(said, list) else ""
         raise core.RemoteError(f"Request Tracker did not take the links of the ticket. It says: {why}", code="unmarked")
     return core.MarkedTicket()
