@@ -12,7 +12,7 @@ from connector_servicenow.incidents import DISPLAY, FIELDS, snapshot
 from connector_servicenow.settings import ServiceNowIntegration
 from connector_servicenow.table import Table, is_sys_id, raw
 
-_NAMES = marks.TicketNames(alone=r"([0-9a-f]{32}|[a-z]+[0-9]{1,20})", below=r"\S*\bsys_id(?:=|%3[Dd])([0-9a-f]{32})\b")
+_NAMES = marks.TicketNames(alone=r"([0-9a-f]{32}|[a-z]+[0-9]{1,20})", below=r"\S*sys_id(?:=|%3[Dd])([0-9a-f]{32})\b")
 _PAGE = 100
 
 
