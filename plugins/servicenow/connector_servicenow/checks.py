@@ -54,31 +54,25 @@ def _account(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
     def name() -> str | None:
         return raw(own_row(Table.of(integration, "sys_user")), "user_name")
 
-    lack = "ServiceNow does not say which account is used"
-    yield from readable("account", "The account is known", name, lack=lack, fix=_ACCOUNT_FIX)
+    yield from readable("account", "The row of the account in sys_user", name, _ACCOUNT_FIX)
 
 
 def _choices(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
-    settings, lack = integration.settings, "The lists of states and codes cannot be read"
-    title, fix = "The lists of states and codes can be read", lists.CHOICES_FIX
-    states = yield from readable("choices", title, partial(lists.states, integration), lack=lack, fix=fix)
+    settings, load = integration.settings, partial(lists.states, integration)
+    states = yield from readable("choices", "The list of states and codes", load, lists.CHOICES_FIX)
     if not states or settings.close_status == DO_NOT_CLOSE:
         return
-    title, lack = "The close state is there", "The close state is not in the list"
-    yield from listed("close_status", title, settings.close_status, states, lack=lack, fix=_CLOSE_FIX)
+    yield from listed("close_status", "The close state", settings.close_status, states, _CLOSE_FIX)
     if not settings.close_code:
         said = "Most instances refuse to resolve an incident without one."
         yield warning("close_code_open", "No resolution code is chosen", said, _CLOSE_FIX)
     elif codes := lists.choices(integration, "close_code"):
-        title, lack = "The resolution code is there", "The resolution code is not in the list"
-        yield from listed("close_code", title, settings.close_code, codes, lack=lack, fix=_CLOSE_FIX)
+        yield from listed("close_code", "The resolution code", settings.close_code, codes, _CLOSE_FIX)
 
 
 def _columns(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
-    title, lack = "The fields that must be filled can be read", "Which fields must be filled cannot be read"
-    insisted = yield from readable(
-        "dictionary", title, partial(lists.insisted, integration), lack=lack, fix=_DICTIONARY_FIX
-    )
+    load = partial(lists.insisted, integration)
+    insisted = yield from readable("dictionary", "The list of fields that must be filled", load, _DICTIONARY_FIX)
     sent = {*integration.settings.new_fields, "assignment_group", "description", "correlation_id"}
     sent |= {"caller_id"} if integration.settings.caller else set()
     for name, label in sorted((insisted or {}).items()):
@@ -91,8 +85,7 @@ def _journal(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
         rows = Table.of(integration, "sys_journal_field").find({}, fields=("sys_id", "value"), most="1")
         return next((raw(row, "value") for row in rows), None)
 
-    title, lack = "Comments and work notes can be read", "Comments of incidents cannot be read"
-    yield from readable("journal", title, entry, lack=lack, fix=_JOURNAL_FIX)
+    yield from readable("journal", "The journal of comments and work notes", entry, _JOURNAL_FIX)
 
 
 def _group(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
@@ -101,5 +94,4 @@ def _group(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
     there = {raw(row, "sys_id") or "": raw(row, "name") or "" for row in rows}
     if group in there:
         integration.core.tell_label("assignment_group", group, there[group])
-    title, lack = "The assignment group is there", "The assignment group is not there, or not active"
-    yield from listed("group", title, group, there, lack=lack, fix=_GROUP_FIX)
+    yield from listed("group", "The assignment group", group, there, _GROUP_FIX)
