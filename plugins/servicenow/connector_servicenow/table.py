@@ -106,9 +106,9 @@ class Table:
         told = [(name, one) for name, one in asked.items() if not one[0].startswith(_SCRIPT)]
         for row in self.rest.pages(f"/{self.name}", "result", paging.LinkHeader(), params=params):
             if hidden := next((name for name, _ in told if raw(row, name) is None), ""):
-                said = f"{VENDOR} does not show the column {hidden} of {self.name}."
+                closed = f"{VENDOR} does not show the column {hidden} of {self.name}."
                 fix = "Have an administrator let the account read it: it is in an access rule (ACL)."
-                raise core.ConfigError(said, code="column_closed", fix=fix)
+                raise core.ConfigError(closed, code="column_closed", fix=fix)
             if all(raw(row, name) in one for name, one in told):
                 yield row
 
