@@ -3,8 +3,8 @@
     python -m tools.plugin_lines           # each plugin against its goal
     python -m tools.plugin_lines servicenow  # each file of one
 
-The goals are a measure of the kit: what every plugin has to write again belongs there. A plugin beyond its goal is no
-failure here; tests/plugins hold what was reached.
+The goals are a measure of the kit: what every plugin has to write again belongs there. `tests/test_plugin_lines.py` has
+what was reached; a plugin beyond its goal says why in its `quality.md`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GOALS = {
     "request_tracker": (ROOT / "plugins" / "request_tracker" / "connector_request_tracker", 400),
     "servicenow": (ROOT / "plugins" / "servicenow" / "connector_servicenow", 500),
 }
-_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def lines_of(text: str) -> int:

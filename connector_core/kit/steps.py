@@ -50,16 +50,6 @@ class StepWords(TypedDict, total=False):
     preview: Callable[[], Sequence[Remark]] | None
 
 
-def answer_so_far(integration: AnyIntegration, name: str) -> str:
-    """Return an answer given so far, else what is active; nothing where there is neither.
-
-    >>> answer_so_far(integration, "queue")
-    'AV Support'
-    """
-    given = integration.answers.get(name)
-    return str(given if given is not None else getattr(integration.settings, name, None) or "")
-
-
 def rows_so_far(integration: AnyIntegration, name: str) -> dict[str, str]:
     """Return the answers of a group by row: those that are active, else those given so far.
 

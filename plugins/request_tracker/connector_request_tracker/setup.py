@@ -57,7 +57,7 @@ def configure(integration: AnyTracker) -> Sequence[core.SetupStep]:
         return [core.Choice(name, name) for name in queues(integration)]
 
     def statuses() -> list[core.Choice]:
-        return close_choices(integration, steps.answer_so_far(integration, "queue"))
+        return close_choices(integration, grants.text_given(integration, "queue"))
 
     return (
         core.SetupStep(

@@ -32,7 +32,7 @@ def write_change(integration: ServiceNowIntegration, change: core.IncidentChange
         title = one_line(change.incident.title, LONGEST_TITLE)
         return creating.create_once(
             change,
-            make=lambda: _make(integration, change),
+            make=lambda: _make(Ticket(integration, ""), change),
             find=lambda: [incidents.snapshot(integration, row) for row in _ours(integration, change)],
             settle_s=_SETTLE_S,
             as_created=lambda found: creating.as_sent(found, change.incident, title=title, details=DETAILS),
@@ -60,7 +60,7 @@ class Ticket:
         return creating.certain(incidents.snapshot(self.integration, self.row))
 
     def write(self, sent: Mapping[str, str]) -> core.TicketSnapshot:
-        """Change columns; return it as it is then.
+        """Change columns, or make it where it has no id yet; return it as it is then.
 
         Raises:
             core.TicketChanged: a rule refuses, since somebody has ended it just now.
@@ -89,16 +89,13 @@ class Ticket:
         return editing.Written(ticket, is_alone=self.others is False)
 
 
-def _make(integration: ServiceNowIntegration, change: creating.AnyCreate) -> core.Receipt:
-    sent = incidents.new(integration.settings, change.incident, change.marker)
+def _make(ticket: Ticket, change: creating.AnyCreate) -> core.Receipt:
     try:
-        row = Table.of(integration).write(sent, [*FIELDS, *sent])
+        made = ticket.write(incidents.new(ticket.integration.settings, change.incident, change.marker))
     except FieldsMissing as exc:
         fix = "Give them values in set-up, under Further Fields of a new incident."
         raise core.ConfigError(exc.message, code=exc.code, fix=fix) from exc
-    incidents.note_priority(integration, row)
-    note = " ".join(not_taken(dropped(row, sent)))
-    return core.Receipt(ticket=creating.certain(incidents.snapshot(integration, row)), note=note)
+    return core.Receipt(ticket=made, note=" ".join(not_taken(ticket.lost)))
 
 
 def _ours(integration: ServiceNowIntegration, change: creating.AnyCreate) -> Sequence[Json]:
