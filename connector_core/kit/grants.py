@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -200,6 +201,7 @@ def setting_given(integration: AnyIntegration, settings: type[Settings], name: s
         raise ConfigError(f"There is no {what} yet.", code=f"{name}_missing", detail=said, fix=fix) from exc
 
 
+@cache
 def one_setting(settings: type[Settings], name: str) -> TypeAdapter[Any]:
     """Return what reads one setting by itself.
 
