@@ -8,7 +8,7 @@ import connector_core as core
 from connector_core.kit import marks, values
 from connector_core.kit.answers import Subject
 from connector_core.kit.rest import segment
-from connector_request_tracker.api import LINKS, PAGES, address_of, asking, quoted, rest_of, search
+from connector_request_tracker.api import LINKS, PAGES, RIGHT_FIX, address_of, asking, quoted, rest_of, search
 from connector_request_tracker.settings import Tracker
 from connector_request_tracker.tickets import MARK, references, snapshot
 
@@ -33,7 +33,8 @@ def leave(integration: Tracker, mark: core.MarkTicket) -> core.MarkedTicket:
     said = api.put(path, {"AddRefersTo": links, "DeleteRefersTo": former}) if links or former else []
     if ours not in references(api.get(path, about=Subject.TICKET)):
         why = " ".join(map(values.sentence, said)) if isinstance(said, list) else ""
-        raise core.RemoteError(f"Request Tracker did not take the links of the ticket. It says: {why}", code="unmarked")
+        told = f"Request Tracker did not take the links of the ticket. It says: {why}"
+        raise core.RemoteError(told, code="unmarked", fix=RIGHT_FIX)
     return core.MarkedTicket()
 
 

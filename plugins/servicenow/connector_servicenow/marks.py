@@ -38,7 +38,8 @@ def leave(integration: ServiceNowIntegration, mark: core.MarkTicket) -> core.Mar
             said, code="correlation_taken", fix="Let it use another column, or go on without a mark."
         )
     if present != mark.marker and raw(table.write(ours, FIELDS, mark.ticket.id), "correlation_id") != mark.marker:
-        raise core.RemoteError("ServiceNow took the mark and does not show it in correlation_id.", code="unmarked")
+        said, fix = "ServiceNow took the mark and does not show it.", "Let the account write correlation_id."
+        raise core.RemoteError(said, code="unmarked", fix=fix)
     return core.MarkedTicket()
 
 
