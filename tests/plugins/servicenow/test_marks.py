@@ -73,3 +73,14 @@ def test_marked_incidents_are_listed_page_by_page(integration, monkeypatch):
 
     assert sorted(listed) == sorted(ours)
     assert pages == 3
+
+
+def test_a_mark_that_is_dropped_without_a_word_is_told(sandbox, integration):
+    """By an instance that lets our account write the column no more."""
+    ticket = opened(integration)
+    sandbox.administer(unwritable_fields=frozenset({"correlation_id"}))
+
+    with pytest.raises(RemoteError) as refused:
+        mark_ticket(integration, MarkTicket(incident=incident(), marker=OTHER, ticket=ticket))
+
+    assert (refused.value.code, refused.value.fix) == ("unmarked", "Let the account write correlation_id.")
