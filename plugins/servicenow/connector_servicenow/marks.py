@@ -33,13 +33,12 @@ def leave(integration: ServiceNowIntegration, mark: core.MarkTicket) -> core.Mar
     table, ours = Table.of(integration), {"correlation_id": mark.marker, "correlation_display": DISPLAY}
     present = raw(table.get(mark.ticket.id, FIELDS), "correlation_id")
     if present and not marks.marker_in(present):
-        said = f"Another program has put its own mark into correlation_id: {present}."
-        raise core.RemoteError(
-            said, code="correlation_taken", fix="Let it use another column, or go on without a mark."
-        )
+        theirs = f"Another program has put its own mark into correlation_id: {present}."
+        fix = "Let it use another column, or go on without a mark."
+        raise core.RemoteError(theirs, code="correlation_taken", fix=fix)
     if present != mark.marker and raw(table.write(ours, FIELDS, mark.ticket.id), "correlation_id") != mark.marker:
-        said, fix = "ServiceNow took the mark and does not show it.", "Let the account write correlation_id."
-        raise core.RemoteError(said, code="unmarked", fix=fix)
+        allow = "Let the account write correlation_id."
+        raise core.RemoteError("ServiceNow took the mark and does not show it.", code="unmarked", fix=allow)
     return core.MarkedTicket()
 
 
