@@ -64,37 +64,37 @@ def run(*parts: Iterable[Finding]) -> list[Finding]:
     return findings
 
 
-def readable(
-    code: str, title: str, load: Callable[[], T | None], *, lack: str, fix: str
-) -> Generator[Finding, None, T | None]:
+def readable(code: str, what: str, load: Callable[[], T | None], fix: str) -> Generator[Finding, None, T | None]:
     """Say whether something can be read, and return it: a warning where our account may not, or is shown nothing.
 
-    `load` reads it; None is nothing. `title` is said of what can be read, `lack` of what cannot; the code of a warning
-    ends in `_closed`.
+    `load` reads it; None is nothing. `what` is the subject of what is said; the code of a warning ends in `_closed`.
 
-        states = yield from readable("states", "States can be read", load, lack="States are closed", fix="Give a role.")
+        states = yield from readable("states", "The list of states", load, "Give the account the role.")
 
-    >>> [found.code for found in readable("states", "States", lambda: None, lack="No states", fix="Give a role.")]
-    ['states_closed']
+    >>> [found.title for found in readable("states", "The list of states", lambda: None, "Give the account the role.")]
+    ['The list of states cannot be read']
     """
     try:
         found, said = load(), "It comes back empty."
     except ConfigError as exc:
         found, said = None, exc.message
-    yield ok(code, title) if found is not None else warning(f"{code}_closed", lack, said, fix)
+    is_there = found is not None
+    yield (
+        ok(code, f"{what} can be read") if is_there else warning(f"{code}_closed", f"{what} cannot be read", said, fix)
+    )
     return found
 
 
-def listed(  # noqa: PLR0913 - by keyword
-    code: str, title: str, chosen: str, offered: Mapping[str, str], *, lack: str, fix: str
-) -> Iterator[Finding]:
+def listed(code: str, what: str, chosen: str, offered: Mapping[str, str], fix: str) -> Iterator[Finding]:
     """Say whether a choice is still among those that are offered, by value; its name is told with it.
 
-    >>> [finding.detail for finding in listed("queue", "Queue", "3", {"3": "AV"}, lack="Gone", fix="Choose another.")]
+    `what` is the subject of what is said; the code of a problem ends in `_missing`.
+
+    >>> [finding.detail for finding in listed("queue", "The queue", "3", {"3": "AV"}, "Choose another one.")]
     ['AV']
     """
-    is_there = chosen in offered
-    yield ok(code, title, offered[chosen]) if is_there else problem(f"{code}_missing", lack, chosen, fix)
+    is_there, lack = chosen in offered, f"{what} is not there any more, or hidden"
+    yield ok(code, f"{what} is there", offered[chosen]) if is_there else problem(f"{code}_missing", lack, chosen, fix)
 
 
 def webhook_is_there(

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
 from connector_core.contract.handles import AnyIntegration
-from connector_core.contract.models import CommentDraft, FindComment, NotCreated, WriteComment, WrittenComment
+from connector_core.contract.models import (
+    CommentDraft,
+    FindComment,
+    NotCreated,
+    TicketComment,
+    WriteComment,
+    WrittenComment,
+)
+from connector_core.kit.comment_texts import read_comment, told_comment
 from connector_core.kit.creating import wait_for_lost_answer
 
 LOST = "It is not known whether the comment was written, for the answer was lost; it is being looked for."
@@ -22,6 +32,53 @@ class Shown(NamedTuple):
 
     id: str
     is_public: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A comment as the other side lists it, where our mark is in its text."""
+
+    #: What names it there; one without is passed over.
+    id: str
+    #: Who wrote it, by the name that people know.
+    author: str
+    #: Reads its text: of those that are too old, nobody asks for it.
+    text: Callable[[], str]
+    #: When it was written, None where that is not shown: such a one counts as new.
+    at: datetime | None
+    #: Whether customers see it.
+    is_public: bool
+
+
+def told(entries: Iterable[Entry], since: datetime) -> list[TicketComment]:
+    """Return the comments since a time as the core has them, ours among them; for `fetch_comments`.
+
+    Where times are whole seconds, what was written in the second of the look is later than it seems.
+
+    >>> [one.text for one in told([Entry("7", "Ada", lambda: "It is hot.", None, False)], moment)]
+    ['It is hot.']
+    """
+    return [
+        told_comment(one.id, one.author, one.text(), one.at or since, internal=not one.is_public)
+        for one in _since(entries, since)
+    ]
+
+
+def marked(entries: Iterable[Entry], marker: str, since: datetime | None = None) -> Iterator[Shown]:
+    """Yield the comments that carry a marker, since a time if one is given; for `find` of `write_once`.
+
+    >>> list(marked([Entry("7", "Ada", lambda: "It is hot.", None, False)], "cnx-0123456789abcdef0123"))
+    []
+    """
+    for one in _since(entries, since):
+        if read_comment(one.text()).marker == marker:
+            yield Shown(one.id, one.is_public)
+
+
+def _since(entries: Iterable[Entry], since: datetime | None) -> Iterator[Entry]:
+    for one in entries:
+        if one.id and (since is None or one.at is None or one.at >= since.replace(microsecond=0)):
+            yield one
 
 
 def write_once(  # noqa: PLR0913 - by keyword

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from connector_core.contract.errors import AuthError, ConfigError, ConnectorError
 from connector_core.contract.handles import AnyIntegration
@@ -28,6 +30,7 @@ from connector_core.contract.models import (
     Redirect,
     Site,
 )
+from connector_core.contract.plugin_info import Settings
 from connector_core.kit.oauth import (
     HOUR_S,
     OAuthClient,
@@ -179,6 +182,33 @@ def text_given(integration: AnyIntegration, name: str) -> str:
     """
     given = integration.answers.get(name)
     return str(given if given is not None else getattr(integration.settings, name, None) or "")
+
+
+def setting_given(integration: AnyIntegration, settings: type[Settings], name: str) -> Any:  # noqa: ANN401 - of the setting's type
+    """Return an answer given so far, else what is active, as the setting is read: an address in its full form, say.
+
+    site = setting_given(integration, DeskSettings, "address")
+
+    Raises:
+        ConfigError: it is missing, or not of that form; its code is the name with `_missing`.
+    """
+    try:
+        return one_setting(settings, name).validate_python(text_given(integration, name))
+    except ValidationError as exc:
+        said = exc.errors()[0]["msg"].removeprefix("Value error, ")
+        what = settings.model_fields[name].title or name.replace("_", " ")
+        fix = "Enter it in set-up."
+        raise ConfigError(f"There is no {what} yet.", code=f"{name}_missing", detail=said, fix=fix) from exc
+
+
+@cache
+def one_setting(settings: type[Settings], name: str) -> TypeAdapter[Any]:
+    """Return what reads one setting by itself.
+
+    one_setting(DeskSettings, "address").validate_python("https://desk.test/")
+    """
+    declared = settings.model_fields[name]
+    return TypeAdapter(Annotated[declared.annotation, None, *declared.metadata])  # type: ignore[arg-type]  # known when run
 
 
 def secret_given(integration: AnyIntegration, name: str) -> SecretStr | None:

@@ -9,10 +9,9 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
-from pydantic import SecretStr, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import SecretStr, ValidationError
 
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Priority, Severity
@@ -27,6 +26,7 @@ from connector_core.contract.setup_steps import (
     SetupField,
     SetupStep,
 )
+from connector_core.kit.grants import one_setting
 from connector_core.kit.priorities import Level, NumberPriorities, Priorities
 
 TO_TICKET = "priority_to_ticket"  #: the answer that says what ours are written as: an id or name by ours
@@ -48,16 +48,6 @@ class StepWords(TypedDict, total=False):
     values: tuple[CopyValue, ...]
     test_event: str
     preview: Callable[[], Sequence[Remark]] | None
-
-
-def answer_so_far(integration: AnyIntegration, name: str) -> str:
-    """Return an answer given so far, else what is active; nothing where there is neither.
-
-    >>> answer_so_far(integration, "queue")
-    'AV Support'
-    """
-    given = integration.answers.get(name)
-    return str(given if given is not None else getattr(integration.settings, name, None) or "")
 
 
 def rows_so_far(integration: AnyIntegration, name: str) -> dict[str, str]:
@@ -105,14 +95,9 @@ def ask(
         **words,
     }
     if "check" not in usual and usual["kind"] in {FieldKind.TEXT, FieldKind.LONG_TEXT}:
-        usual["check"] = wrong_by(lambda text: _adapter(declared).validate_python(text))
+        usual["check"] = wrong_by(one_setting(settings, key).validate_python)
     name = label or declared.title or key.replace("_", " ").capitalize()
     return SetupField(key, name, hint or declared.description or "", **usual)
-
-
-def _adapter(declared: FieldInfo) -> TypeAdapter[object]:
-    """Return what validates one setting by itself."""
-    return TypeAdapter(Annotated[declared.annotation, None, *declared.metadata])  # type: ignore[arg-type]  # known when run
 
 
 def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
@@ -137,16 +122,19 @@ def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
 
 
 def choice_step(
-    key: str, load: Load, *, label: str, hint: str = "", when_empty: str = "", **words: Unpack[StepWords]
+    key: str, load: Load, *, label: str = "", hint: str = "", when_empty: str = "", **words: Unpack[StepWords]
 ) -> SetupStep:
     """Ask for one entry of a list, such as a queue; `key` is the setting, `hint` stands beside the question.
 
+    Without a `label` the question is called as the setting is, without a `title` the step too.
+
     `when_empty` says in place of an empty list why it may be that.
 
-    >>> choice_step("queue", lambda: [Choice("3", "AV Support")], label="Queue", title="Select Queue").key
-    'queue'
+    >>> choice_step("queue", lambda: [Choice("3", "AV Support")], title="Select Queue").fields[0].label
+    'Queue'
     """
-    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load, when_empty=when_empty),), words)
+    name = label or key.replace("_", " ").capitalize()
+    return _step(key, (SetupField(key, name, hint, FieldKind.CHOICE, load=load, when_empty=when_empty),), words)
 
 
 def close_step(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from connector_core.testing.conformance.commenting import Commenting
 from connector_core.testing.conformance.deliveries import Deliveries
 from connector_core.testing.conformance.editing import Editing
+from connector_core.testing.conformance.marking import Marking
 from connector_core.testing.conformance.opening import Opening
 from connector_core.testing.conformance.reading import Reading
 from connector_core.testing.conformance.setting_up import SettingUp
 
 
-class TicketingLife(Opening, Reading, Editing, Commenting, Deliveries, SettingUp):
+class TicketingLife(Opening, Reading, Editing, Commenting, Marking, Deliveries, SettingUp):
     """What every ticketing plugin has to get through: inherit, name the plugin, and run pytest.
 
     class TestMyDesk(TicketingLife):

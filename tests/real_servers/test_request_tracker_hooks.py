@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from connector_core import (
     Grant,
     InboundRequest,
     Incident,
+    MarkTicket,
     NotCreated,
     Priority,
     RemoteError,
@@ -36,6 +38,7 @@ from connector_core import (
 from connector_core.clock import SystemClock
 from connector_core.plugins import load_plugins
 from connector_core.testing import MemoryCore, make_integration
+from connector_request_tracker.api import PAGES
 from connector_request_tracker_sandbox import RequestTrackerSandbox
 from connector_request_tracker_sandbox.site import HIDDEN_QUEUE, QUEUE, STAGED_QUEUE
 from tests.support.deliveries import taking_deliveries
@@ -626,3 +629,43 @@ def test_what_set_up_asks(site, plugin, handle):
     assert asked["close_status"].may_be_typed
     assert steps["webhook"].optional
     assert steps["webhook"].values == ()
+
+
+def test_tickets_are_found_marked_and_listed(desk, site):
+    """By number and address; a mark replaces a former one, and beside it a ticket refers to what it did."""
+    ticket, incident, marker = desk.open()
+    path = f"{site.url}/Ticket/Display.html?Foo=1&id={ticket.id}#txn-1"
+    names = [ticket.id, f"#{ticket.id}", path]
+    other, later = an_incident().model_copy(update={"url": "https://hub.example/incidents/77"}), a_marker()
+
+    def found(*wanted):
+        return desk.plugin.find_tickets(integration=desk.integration, names=wanted)
+
+    assert {name: (one.ticket.id, one.marker) for name, one in found(*names, "#0", "x", "99999999").items()} == (
+        dict.fromkeys(names, (ticket.id, marker))
+    )
+    mark = MarkTicket(incident=other, marker=later, ticket=ticket)
+    assert [desk.plugin.mark_ticket(integration=desk.integration, mark=mark).note for _ in range(2)] == ["", ""]
+
+    assert found(ticket.id)[ticket.id].marker == later
+    look = FindTicket(incident=other, marker=later, attempted_at=LONG_AGO, attempt_age_s=900)
+    assert desk.do(look).ticket.id == ticket.id
+    links = {
+        one.get("_url") for one in site._agent.get(f"/ticket/{ticket.id}")["_hyperlinks"] if one["ref"] == "refers-to"
+    }
+    assert links == {f"urn:connector:{later}", incident.url, other.url}
+
+
+def test_all_pages_of_marks_are_listed(desk, monkeypatch):
+    """From where the last one ended; tickets without a mark are only counted."""
+    monkeypatch.setattr("connector_request_tracker.marks.PAGES", replace(PAGES, size=2))
+    ours = {ticket.id: marker for ticket, _, marker in (desk.open() for _ in range(3))}
+    listed, seen, cursor, pages = {}, 0, None, 0
+    while pages == 0 or cursor is not None:
+        page = desk.plugin.list_marked(integration=desk.integration, cursor=cursor)
+        listed |= {one.ticket.id: one.marker for one in page.tickets}
+        seen, cursor, pages = seen + page.seen, page.cursor, pages + 1
+
+    assert ours.items() <= listed.items()
+    assert pages >= 2
+    assert seen >= len(listed)

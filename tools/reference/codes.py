@@ -29,7 +29,7 @@ HANDS_ON = frozenset(
 )
 CODE = re.compile(r"[a-z][a-z0-9_]*…?|…[a-z0-9_]+")
 #: Parameters that hold what a code means, the best one first, and what to do about it.
-MEANING = ("message", "title", "sentence", "reason", "problem", "text")
+MEANING = ("message", "title", "sentence", "reason", "problem", "text", "what")
 FIX = "fix"
 _ERRORS = {
     "ConfigError": "settings",

@@ -14,6 +14,7 @@ from connector_core.contract.models import (
     FindComment,
     FindTicket,
     Incident,
+    MarkTicket,
     TicketSnapshot,
     WriteComment,
     WriteFields,
@@ -50,6 +51,11 @@ def to_write(ticket: TicketSnapshot, of: Incident, marker: str, fields: Collecti
 def to_close(ticket: TicketSnapshot, of: Incident, marker: str) -> CloseTicket:
     """Ask for a ticket to be closed."""
     return CloseTicket(incident=of, marker=marker, ticket=ticket)
+
+
+def to_mark(ticket: TicketSnapshot, of: Incident, marker: str) -> MarkTicket:
+    """Ask for a mark on a ticket that somebody linked with an incident."""
+    return MarkTicket(ticket=ticket, incident=of, marker=marker)
 
 
 def to_comment(ticket: TicketSnapshot, comment: Comment, marker: str, *, public: bool = False) -> WriteComment:

@@ -42,6 +42,9 @@ ABILITIES = MappingProxyType(
         "checks": "the integration can be checked",
         "person_comments": "the stand-in has a person who comments",
         "changed_since": "what changed is looked for by a time",
+        "find_by_name": "a ticket is found by what people call it",
+        "marks": "a ticket that somebody linked by hand gets our mark",
+        "listed_marks": "the tickets with a mark of ours can be listed",
     }
 )
 
@@ -55,6 +58,9 @@ HOOK_OF = MappingProxyType(
         "person_comments": "fetch_comments",
         "steps": "configure_steps",
         "checks": "check_integration",
+        "find_by_name": "find_tickets",
+        "marks": "mark_ticket",
+        "listed_marks": "list_marked",
     }
 )
 #: The ability that the stand-in has to have for it.

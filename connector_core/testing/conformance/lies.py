@@ -288,3 +288,15 @@ def as_gone(exc: ConnectorError) -> BaseException:
 
 def never_gone(exc: ConnectorError) -> BaseException:
     return RetryLater(exc.message) if isinstance(exc, TicketGone) else exc
+
+
+def finds_whatever(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
+    """Give the ticket of one name for all of them."""
+    found = truth(hook, **given)
+    return dict.fromkeys(given["names"], next(iter(found.values()))) if found else found
+
+
+def lists_one_mark(truth: Truth, hook: str, given: dict[str, Any]) -> Any:
+    """List one ticket, and say that it is the last."""
+    page = truth(hook, **given)
+    return page.model_copy(update={"tickets": page.tickets[:1], "cursor": None})

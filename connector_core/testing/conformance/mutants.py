@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from connector_core.contract.errors import RemoteError
-from connector_core.contract.models import FieldName, Receipt
+from connector_core.contract.models import FieldName, MarkedTicket, Receipt
 from connector_core.plugins import Plugin
 from connector_core.testing.conformance import changes, lies, session_lies
 from connector_core.testing.conformance.faults import Rule
@@ -379,6 +379,28 @@ MUTANTS: tuple[Mutant, ...] = (
         hooks=_READ_COMMENTS,
         abilities=frozenset({"comments"}),
         says=lies.asked(lambda at: at - timedelta(days=3), "since"),
+    ),
+    # Marks
+    Mutant(
+        "a name finds whatever ticket",
+        "what_people_call",
+        hooks=frozenset({"find_tickets"}),
+        abilities=frozenset({"find_by_name"}),
+        says=lies.finds_whatever,
+    ),
+    Mutant(
+        "a mark is said to be there and is not",
+        "found_again",
+        hooks=frozenset({"mark_ticket"}),
+        abilities=frozenset({"marks"}),
+        says=lambda truth, hook, given: MarkedTicket(),
+    ),
+    Mutant(
+        "only the first of the marked tickets is listed",
+        "are_listed",
+        hooks=frozenset({"list_marked"}),
+        abilities=frozenset({"listed_marks"}),
+        says=lies.lists_one_mark,
     ),
     # Set-up
     Mutant("all is well, whatever is found", "id_that_is_gone", hooks=_CHECK, says=lies.all_is_well),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import ConfigError, Finding, hookspecs, implements
+import connector_core as core
 from connector_core.kit.checks import ok, problem, run, warning, webhook_is_there
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import name_of
@@ -14,44 +14,40 @@ from connector_request_tracker.settings import DO_NOT_CLOSE, Tracker
 from connector_request_tracker.setup import close_choices
 from connector_request_tracker.tickets import following
 
+_QUEUE_FIX = "Give the token's user the right SeeQueue there, or choose another queue (Select Queue)."
+_CLOSE_FIX = "Compare it with the lifecycle of the queue (Close Status)."
 
-@implements(hookspecs.check_integration)
-def check(integration: Tracker) -> Sequence[Finding]:
+
+@core.implements(core.hookspecs.check_integration)
+def check(integration: Tracker) -> Sequence[core.Finding]:
     """Try the token, the queue, the rights as far as they show, and the close status."""
-    return run(
-        _site(integration),
-        _queue(integration),
-        _rights(integration),
-        _close(integration),
-        webhook_is_there(integration),
-    )
+    parts = (one(integration) for one in (_site, _queue, _rights, _close, webhook_is_there))
+    return run(*parts)
 
 
-def _site(integration: Tracker) -> Iterator[Finding]:
+def _site(integration: Tracker) -> Iterator[core.Finding]:
     version = name_of(as_object(rest_of(integration).get("/rt")).get("Version"))
     yield ok("site", "Request Tracker takes the token", version)
 
 
-def _queue(integration: Tracker) -> Iterator[Finding]:
+def _queue(integration: Tracker) -> Iterator[core.Finding]:
     name = integration.settings.queue
     try:
         shown = whole(rest_of(integration).get(f"/queue/{segment(name)}"))
-    except ConfigError as exc:
-        fix = "Give the token's user the right SeeQueue there, or choose another queue (Select Queue)."
-        yield problem("queue_missing", "The queue is not there, or hidden from the token's user", exc.detail, fix)
+    except core.ConfigError as exc:
+        lack = "The queue is not there, or hidden from the token's user"
+        yield problem("queue_missing", lack, exc.detail, _QUEUE_FIX)
         return
-    links = as_objects(shown.get("_hyperlinks"))
     if name_of(shown.get("Disabled")) == "1":
-        yield problem(
-            "queue_disabled", "The queue is disabled", name, "Enable it, or choose another one (Select Queue)."
-        )
-    elif not any(link.get("ref") == "create" for link in links):
+        fix = "Enable it, or choose another one (Select Queue)."
+        yield problem("queue_disabled", "The queue is disabled", name, fix)
+    elif not any(link.get("ref") == "create" for link in as_objects(shown.get("_hyperlinks"))):
         yield problem("right_missing", "Tickets cannot be created in the queue", "CreateTicket", RIGHT_FIX)
     else:
         yield ok("queue", "Tickets can be created in the queue", name)
 
 
-def _rights(integration: Tracker) -> Iterator[Finding]:
+def _rights(integration: Tracker) -> Iterator[core.Finding]:
     """Look at the newest open ticket of the queue: whoever may change it is shown where its status may go."""
     found = list(search(integration, f"Queue = {quoted(integration.settings.queue)} AND Status = '__Active__'"))
     if not found:
@@ -62,12 +58,11 @@ def _rights(integration: Tracker) -> Iterator[Finding]:
         yield ok("rights", "Tickets can be changed and commented")
 
 
-def _close(integration: Tracker) -> Iterator[Finding]:
-    status = integration.settings.close_status
+def _close(integration: Tracker) -> Iterator[core.Finding]:
+    status, queue = integration.settings.close_status, integration.settings.queue
     if status == DO_NOT_CLOSE:
         yield ok("close_status", "Tickets are not closed automatically")
-    elif status in {choice.value for choice in close_choices(integration, integration.settings.queue)}:
+    elif status in {choice.value for choice in close_choices(integration, queue)}:
         yield ok("close_status", "The close status is known", status)
     else:
-        fix = "Compare it with the lifecycle of the queue (Close Status)."
-        yield warning("close_status", "No ticket of the queue shows the close status yet", status, fix)
+        yield warning("close_status", "No ticket of the queue shows the close status yet", status, _CLOSE_FIX)

@@ -17,20 +17,18 @@ NUMBERED = NumberPriorities.between(0, 100)
 LEAST, MOST = 0, 10_000
 
 
-def site_of(address: object) -> object:
+def _site_of(address: object) -> object:
     """Return an address as people copy it without the path of the REST interface."""
     return address.strip().rstrip("/").removesuffix("/REST/2.0") if isinstance(address, str) else address
 
 
-Address = Annotated[
-    str, BeforeValidator(site_of), AfterValidator(partial(core.http_address, example="https://rt.example.com"))
-]
+_IS_ADDRESS = AfterValidator(partial(core.http_address, example="https://rt.example.com"))
 
 
 class TrackerSettings(core.Settings):
     """Where the tickets of one organization go, and how they are closed."""
 
-    address: Address = Field(
+    address: Annotated[str, BeforeValidator(_site_of), _IS_ADDRESS] = Field(
         description="Address under which people open Request Tracker, like https://rt.example.com."
     )
     token: SecretStr = Field(
@@ -38,23 +36,20 @@ class TrackerSettings(core.Settings):
     )
     queue: str = Field(min_length=1, max_length=200, description="Name of the queue that incidents become tickets in.")
     priority_numbers: dict[core.Priority, Annotated[int, Field(ge=LEAST, le=MOST)]] = Field(
-        default_factory=dict,
-        description="The number that a priority is written as, where it is not 100, 75, 50, 25 or 0, from critical to "
-        "planning. What is read is the nearest.",
+        {},
+        description="The number that a priority is written as, where it is not 100, 75, 50, 25 or 0, from critical "
+        "to planning. What is read is the nearest.",
     )
-    close_status: str = Field(
-        "resolved",
-        min_length=1,
-        max_length=64,
-        description=f"Status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}.",
+    close_status: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        "resolved", description=f"Status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}."
     )
 
     @field_validator("priority_numbers")
     @classmethod
     def _told_apart(cls, given: dict[core.Priority, int]) -> dict[core.Priority, int]:
         """Refuse numbers that cannot be told apart: one would be read back as the other."""
-        numbers = list({**NUMBERED.numbers, **given}.values())
-        if len(set(numbers)) < len(numbers):
+        numbers = {**NUMBERED.numbers, **given}
+        if len(set(numbers.values())) < len(numbers):
             raise ValueError("each priority needs a number of its own")
         return given
 

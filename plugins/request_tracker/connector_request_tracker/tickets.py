@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 
 import connector_core as core
+from connector_core.kit import kept, values
 from connector_core.kit.answers import Subject
-from connector_core.kit.kept import keep, known
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import moment_of, name_of
 from connector_core.kit.texts import clean
-from connector_core.kit.values import Json, as_objects, unreadable, value_at, whole
+from connector_core.kit.values import Json
 from connector_request_tracker.api import HIDDEN, RIGHT_FIX, address_of, is_number, quoted, rest_of, search
 from connector_request_tracker.settings import Tracker
 
 DELETED = "deleted"
+#: What a ticket refers to, before its marker: always the same, wherever incident and connector move.
+MARK = "urn:connector:"
 _AT_ONCE = 50
 
 
@@ -38,11 +40,10 @@ def fetch(integration: Tracker, query: core.TicketQuery) -> Sequence[core.Ticket
 
 def snapshot(integration: Tracker, shown: Json) -> core.TicketSnapshot | core.UnreadableTicket:
     """Return what an answer shows of a ticket; its description is never asked for, since nobody can change it."""
-    number, subject, status = name_of(shown.get("id")), shown.get("Subject"), name_of(shown.get("Status"))
-    place = name_of(value_at(shown, "Queue.id"))
+    number, status, priority = (name_of(shown.get(name)) for name in ("id", "Status", "Priority"))
+    subject, place = shown.get("Subject"), name_of(values.value_at(shown, "Queue.id"))
     if not (is_number(number) and isinstance(subject, str) and status):
         return core.UnreadableTicket(id=number, reason="Request Tracker shows it without number, subject or status.")
-    priority = name_of(shown.get("Priority"))
     has_priority = is_number(priority.removeprefix("-"))
     return core.TicketSnapshot(
         id=number,
@@ -68,13 +69,13 @@ def explain(integration: Tracker, tickets: Sequence[core.TicketSnapshot]) -> Map
 
 def following(shown: object) -> list[str]:
     """Return the statuses that a ticket may be given next, by its lifecycle and the rights of the token's user."""
-    links = as_objects(value_at(shown, "_hyperlinks"))
+    links = values.as_objects(values.value_at(shown, "_hyperlinks"))
     return [status for link in links if link.get("ref") == "lifecycle" and (status := name_of(link.get("to")))]
 
 
-def is_marked(shown: object, mark: str) -> bool:
-    """Return whether a ticket refers to a mark."""
-    return any(link.get("_url") == mark for link in as_objects(value_at(shown, "_hyperlinks")))
+def references(shown: object) -> list[str]:
+    """Return the addresses that a ticket refers to: our mark is one."""
+    return [name_of(link.get("_url")) for link in values.as_objects(values.value_at(shown, "_hyperlinks"))]
 
 
 def _is_done(integration: Tracker, number: str, status: str, place: str) -> bool:
@@ -83,23 +84,21 @@ def _is_done(integration: Tracker, number: str, status: str, place: str) -> bool
     What is known of a status in a queue holds for as long as the process: a lifecycle is part of Request Tracker's own
     configuration. Somebody may move the ticket meanwhile, so that a search without a find says nothing.
     """
-    if status == DELETED:
-        return True
     key = f"is done: {place} {status}"
-    told: bool | None = known(integration, key)
+    told: bool | None = True if status == DELETED else kept.known(integration, key)
     if told is not None:
         return told
     for kind, is_done in (("__Inactive__", True), ("__Active__", False)):
         query = f"id = {number} AND Status = {quoted(status)} AND Status = '{kind}'"
         if any(name_of(one.get("id")) == number for one in search(integration, query)):
-            return keep(integration, key, is_done)
+            return kept.keep(integration, key, is_done)
     return False
 
 
 def _why_absent(integration: Tracker, ticket_id: str) -> core.Absence | None:
     kinds = core.AbsenceKind
     try:
-        shown = whole(rest_of(integration).get(f"/ticket/{segment(ticket_id)}", about=Subject.TICKET))
+        shown = values.whole(rest_of(integration).get(f"/ticket/{segment(ticket_id)}", about=Subject.TICKET))
     except core.TicketGone as exc:
         if exc.code == HIDDEN:
             return core.Absence(kind=kinds.HIDDEN, reason=exc.message, fix=RIGHT_FIX)
@@ -107,10 +106,9 @@ def _why_absent(integration: Tracker, ticket_id: str) -> core.Absence | None:
         return core.Absence(kind=kinds.DELETED, reason=said)
     number = name_of(shown.get("id"))
     if not is_number(number):
-        raise unreadable()
+        raise values.unreadable()
     if number != ticket_id:
         return core.Absence(kind=kinds.MERGED, reason=f"It was merged into #{number}.", into=number)
-    if shown.get("Status") == DELETED:
-        fix = "Give it another status in Request Tracker, then retry."
-        return core.Absence(kind=kinds.DELETED, reason="It has the status deleted.", fix=fix)
-    return None
+    fix = "Give it another status in Request Tracker, then retry."
+    is_deleted = shown.get("Status") == DELETED
+    return core.Absence(kind=kinds.DELETED, reason="It has the status deleted.", fix=fix) if is_deleted else None

@@ -5,47 +5,36 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import islice
 
-from connector_core import AnyIntegration, AuthorizationRequest, ConfigError, Grant, Redirect, hookspecs, implements
-from connector_core.kit.grants import (
-    Account,
-    client_credentials,
-    client_given,
-    code_flow,
-    header_grant,
-    secret_needed,
-    site_at,
-    text_given,
-)
-from connector_core.kit.oauth import OAuthServer, OAuthTexts
-from connector_core.kit.rest import basic, of_grant
+import connector_core as core
+from connector_core.kit import grants, oauth, rest
 from connector_core.kit.values import Json
 from connector_servicenow.table import VENDOR, Table, instance, raw
 
 PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"  # [create-cc-sys-prop]
 
 
-@implements(hookspecs.authorize)
-def authorize(integration: AnyIntegration, request: AuthorizationRequest) -> Redirect | Grant:
+@core.implements(core.hookspecs.authorize)
+def authorize(integration: core.AnyIntegration, request: core.AuthorizationRequest) -> core.Redirect | core.Grant:
     """Start, finish or renew an authorization, in the way that was chosen."""
     site = instance(integration)
 
-    def whoami(grant: Grant) -> Account:
-        row = own_row(Table.of(integration, "sys_user", of_grant(grant)))
-        return Account(raw(row, "sys_id") or "", raw(row, "user_name") or "", (site_at(site),))
+    def whoami(grant: core.Grant) -> grants.Account:
+        row = own_row(Table.of(integration, "sys_user", rest.of_grant(grant)))
+        return grants.Account(raw(row, "sys_id") or "", raw(row, "user_name") or "", (grants.site_at(site),))
 
-    match text_given(integration, "sign_in") or "oauth":
+    match grants.text_given(integration, "sign_in") or "oauth":
         case "oauth":
-            return code_flow(integration, request, _server(site), client_given(integration), whoami)
+            return grants.code_flow(integration, request, _server(site), grants.client_given(integration), whoami)
         case "client_credentials":
-            return client_credentials(
-                integration, request, _server(site, alone=True), client_given(integration), whoami
-            )
+            server, client = _server(site, alone=True), grants.client_given(integration)
+            return grants.client_credentials(integration, request, server, client, whoami)
         case "api_key":
-            headers, what = {"x-sn-apikey": secret_needed(integration, "api_key", "API key")}, "API key"
+            headers, what = {"x-sn-apikey": grants.secret_needed(integration, "api_key", "API key")}, "API key"
         case _:
-            password = secret_needed(integration, "password", "password")
-            headers, what = basic(text_given(integration, "user_name"), password), "user name or password"
-    return header_grant(integration, headers, whoami, vendor=VENDOR, base_url=site, what=what)
+            password = grants.secret_needed(integration, "password", "password")
+            user = grants.text_given(integration, "user_name")
+            headers, what = rest.basic(user, password), "user name or password"
+    return grants.header_grant(integration, headers, whoami, vendor=VENDOR, base_url=site, what=what)
 
 
 def own_row(users: Table) -> Json:
@@ -57,16 +46,18 @@ def own_row(users: Table) -> Json:
     query = {"sys_id": "javascript:gs.getUserID()"}
     try:
         found = list(islice(users.find(query, fields=("sys_id", "user_name"), most="2"), 2))
-    except ConfigError as exc:
+    except core.ConfigError as exc:
         if exc.code not in {"permission_missing", "column_closed"}:  # that the address is wrong, say
             raise
         return {}
     return found[0] if len(found) == 1 else {}
 
 
-def _server(site: str, *, alone: bool = False) -> OAuthServer:
+def _server(site: str, *, alone: bool = False) -> oauth.OAuthServer:
     # Nothing published says how a refusal is worded; others saw 401 with server_error for each of them.
-    return OAuthServer(
+    also = f" This way also needs the system property {PROPERTY} to be true." if alone else ""
+    offline = "In the Application Registry, let the client have a secret (not a public client), then authorize."
+    return oauth.OAuthServer(
         VENDOR,
         f"{site}/oauth_auth.do",
         f"{site}/oauth_token.do",
@@ -74,9 +65,7 @@ def _server(site: str, *, alone: bool = False) -> OAuthServer:
         dead_names=frozenset({"invalid_grant"} if alone else {"invalid_grant", "server_error"}),
         client_names=frozenset({"invalid_client", "unauthorized_client", *(["server_error"] if alone else [])}),
         consent_for=timedelta(days=100),  # KB0791140: a renewal does not prolong it
-        texts=OAuthTexts(
-            client="Enter ID and secret as they stand in the Application Registry."
-            + (f" This way also needs the system property {PROPERTY} to be true." if alone else ""),
-            offline="In the Application Registry, let the client have a secret (not a public client), then authorize.",
+        texts=oauth.OAuthTexts(
+            client=f"Enter ID and secret as they stand in the Application Registry.{also}", offline=offline
         ),
     )

@@ -1,7 +1,7 @@
 (function executeRule(current, previous) {
   // Handed out by the connector: tells it that an incident changed. It reads the rest by itself.
-  var address = {{ address }};
-  var key = {{ key }};
+  var address = {{ url }};
+  var key = {{ secret }};
   // Only ASCII is signed and sent, so that both are the same bytes whatever the instance encodes.
   function ascii(text) {
     return text.replace(/[^\x20-\x7e]/g, function (sign) {

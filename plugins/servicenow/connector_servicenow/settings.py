@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from connector_core import FieldKind, Integration, PluginInfo, Priority, Settings, hookspecs, http_address, implements
+import connector_core as core
 from connector_core.kit.field_lines import FieldLines, Template
 from connector_core.kit.priorities import FieldPriorities
 from connector_core.kit.texts import CUT, CUT_NOTE
@@ -19,7 +19,7 @@ DO_NOT_CLOSE = "none"
 #: Resolved, Closed, Canceled: whoever adds states of their own names them.
 DONE = ("6", "7", "8")
 #: Impact and urgency; the rules of the base system make 1 to 5 of them [def-prio-lookup-rules].
-PAIRS = MappingProxyType(dict(zip(Priority, ("1/1", "1/2", "2/2", "2/3", "3/3"), strict=True)))
+PAIRS = MappingProxyType(dict(zip(core.Priority, ("1/1", "1/2", "2/2", "2/3", "3/3"), strict=True)))
 
 LINES = "A line for each column, as u_room = {{ incident.location.name }}; values as they are stored."
 _PAIR = re.compile(r"[0-9]{1,2}/[0-9]{1,2}")
@@ -29,7 +29,9 @@ def address_of(instance: object) -> object:
     """Return the address of an instance that may be given by its name alone."""
     name = str(instance).strip()
     plain = re.fullmatch(r"[A-Za-z0-9-]+", name) is not None
-    return http_address(f"https://{name}.service-now.com" if plain else name, example="https://acme.service-now.com")
+    return core.http_address(
+        f"https://{name}.service-now.com" if plain else name, example="https://acme.service-now.com"
+    )
 
 
 def pair_of(text: str) -> str:
@@ -47,13 +49,13 @@ def _states(given: object) -> object:
     return re.split(r"[,\s]+", given.strip()) if isinstance(given, str) else given
 
 
-class ServiceNowSettings(Settings):
+class ServiceNowSettings(core.Settings):
     """Settings of an integration with one instance."""
 
     instance: Annotated[str, BeforeValidator(address_of)] = Field(
         description="Address of the instance, or its name: acme stands for https://acme.service-now.com."
     )
-    sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], FieldKind.CHOICE] = Field(
+    sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], core.FieldKind.CHOICE] = Field(
         "oauth", description="How access is authorized: a person's consent, a client of its own, a key, or a password."
     )
     client_id: str = Field("", title="Client ID", description="For OAuth, as it stands in the registry.")
@@ -63,30 +65,23 @@ class ServiceNowSettings(Settings):
     password: SecretStr | None = Field(None, description="Of that user.")
     assignment_group: str = Field(description="sys_id of the assignment group that gets the incidents.")
     caller: str = Field("", description="sys_id of the user who is the caller; empty for none.")
-    impact_urgency: Mapping[Priority, Annotated[str, AfterValidator(pair_of)]] = Field(
-        default_factory=dict,
-        description="Impact and urgency for each priority, like 1/2; what is left out is as in the base system.",
+    impact_urgency: Mapping[core.Priority, Annotated[str, AfterValidator(pair_of)]] = Field(
+        {}, description="Impact and urgency for each priority, like 1/2; what is left out is as in the base system."
     )
     new_fields: FieldLines = Field(
-        default_factory=dict,
-        title="What else a new incident must have",
-        description=f"Further fields of a new incident. {LINES}",
+        {}, title="What else a new incident must have", description=f"Further fields of a new incident. {LINES}"
     )
     close_status: str = Field(DONE[0], description="State that an incident gets when it is over; none: it stays open.")
-    close_code: Annotated[str, FieldKind.CHOICE] = Field(
+    close_code: Annotated[str, core.FieldKind.CHOICE, Field(title="Resolution code")] = Field(
         "",
-        title="Resolution code",
         description="As the instance stores it; most resolve nothing without one. Where the list is closed, type it.",
     )
-    close_notes: Annotated[Template, FieldKind.LONG_TEXT] = Field(
+    close_notes: Annotated[Template, core.FieldKind.LONG_TEXT, Field(title="Resolution notes")] = Field(
         "The incident on the platform is over: {{ incident.title }}",
-        title="Resolution notes",
         description="A template, such as {{ incident.title }}.",
     )
-    close_fields: FieldLines = Field(
-        default_factory=dict,
-        title="What else a resolved incident must have",
-        description=f"Further fields of an incident that is resolved. {LINES}",
+    close_fields: Annotated[FieldLines, Field(title="What else a resolved incident must have")] = Field(
+        {}, description=f"Further fields of an incident that is resolved. {LINES}"
     )
     done_states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field(
         DONE,
@@ -103,13 +98,15 @@ class ServiceNowSettings(Settings):
     def priorities(self) -> FieldPriorities:
         """The pair that each of ours is written as; what only the computed priority tells is read by its number."""
         pairs = {**PAIRS, **self.impact_urgency}
-        written = {ours: dict(zip(("impact", "urgency"), pairs[ours].split("/"), strict=True)) for ours in Priority}
-        return FieldPriorities(written, [({"priority": str(n)}, ours) for n, ours in enumerate(Priority, 1)])
+        written = {
+            ours: dict(zip(("impact", "urgency"), pairs[ours].split("/"), strict=True)) for ours in core.Priority
+        }
+        return FieldPriorities(written, [({"priority": str(n)}, ours) for n, ours in enumerate(core.Priority, 1)])
 
 
-ServiceNowIntegration: TypeAlias = Integration[ServiceNowSettings]
+ServiceNowIntegration: TypeAlias = core.Integration[ServiceNowSettings]
 
-PLUGIN = PluginInfo(
+PLUGIN = core.PluginInfo(
     name="servicenow",
     title="ServiceNow",
     settings=ServiceNowSettings,
@@ -123,7 +120,7 @@ PLUGIN = PluginInfo(
 )
 
 
-@implements(hookspecs.describe_plugin)
-def describe() -> PluginInfo:
+@core.implements(core.hookspecs.describe_plugin)
+def describe() -> core.PluginInfo:
     """Return who we are."""
     return PLUGIN

@@ -9,91 +9,84 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
 
-from connector_core import AnyIntegration, ConfigError, ConnectorError, RemoteError
-from connector_core.kit.answers import Answers, Complaint, Fixes, Subject
-from connector_core.kit.grants import text_given
-from connector_core.kit.paging import LinkHeader
-from connector_core.kit.rest import Auth, Rest, segment
-from connector_core.kit.values import Json, as_object, unreadable, value_at, whole
-from connector_servicenow.settings import address_of
+from requests import Response
 
-if TYPE_CHECKING:
-    from requests import Response
+import connector_core as core
+from connector_core.kit import answers, grants, paging, rest, values
+from connector_core.kit.rest import Auth
+from connector_core.kit.values import Json
+from connector_servicenow.settings import ServiceNowSettings
 
 VENDOR = "ServiceNow"
 PAGE = "1000"
 _SCRIPT = "javascript:"  # what the instance fills in; whoever asks looks whether it did
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
+ZONES = timedelta(days=1)  # a time in a query may be read in the zone of the account
 _API = "/api/now/v2/table"  # an empty list is 200 here, in v1 it is 404 [c_TableAPI]
 
 
-class FieldsMissing(RemoteError):
+class FieldsMissing(core.RemoteError):
     """A data policy asks for values that were not sent."""
 
     default_code = "fields_required"
 
 
-class WriteRefused(RemoteError):
+class WriteRefused(core.RemoteError):
     """A rule refuses to write this record: of a closed one, say, or without the right to."""
 
     default_code = "write_refused"
 
 
-def _own(response: Response, complaint: Complaint, _about: Subject) -> ConnectorError | None:
+def _own(response: Response, complaint: answers.Complaint, _about: answers.Subject) -> core.ConnectorError | None:
     """Tell a refusal of one record, by a data policy or a rule, from one of the account.
 
     The status is documented [r_RESTAPIHTTPResponseCodes]; the words are not: without them it is the account's.
     """
-    said = str(complaint)
-    if response.status_code != 403 or response.request.method == "GET":  # noqa: PLR2004 - forbidden
+    method, said = response.request.method, str(complaint)
+    if response.status_code != HTTPStatus.FORBIDDEN or method == "GET":
         return None
     if "data policy" in said.casefold():
         return FieldsMissing(f"{VENDOR} asks for more than is sent. It says: {said}")
-    if response.request.method == "PATCH" and any(
-        word in said.casefold() for word in ("acl exception", "business rule")
-    ):
-        return WriteRefused(
-            f"{VENDOR} does not let our account write this incident. It says: {said}",
-            fix="See in the incident what stands in the way; our account needs the role itil, or another that writes.",
-        )
+    if method == "PATCH" and any(word in said.casefold() for word in ("acl exception", "business rule")):
+        fix = "See in the incident what stands in the way; our account needs the role itil, or another that writes."
+        return WriteRefused(f"{VENDOR} does not let our account write this incident. It says: {said}", fix=fix)
     return None
 
 
-RULES = Answers(
-    VENDOR,
-    own=_own,
-    fixes=Fixes(
-        permission="Have an administrator give the account the role that is missing: itil for incidents, and "
-        "snc_platform_rest_api_access where the Table API is closed.",
-        address="Correct the address of the instance in set-up.",
-        page="A developer instance sleeps after a while: log in at developer.servicenow.com to wake it. Else look what "
-        "answers at the address.",
-    ),
+_FIXES = answers.Fixes(
+    permission="Have an administrator give the account the role that is missing: itil for incidents, and "
+    "snc_platform_rest_api_access where the Table API is closed.",
+    address="Correct the address of the instance in set-up.",
+    page="A developer instance sleeps after a while: log in at developer.servicenow.com to wake it. Else look what "
+    "answers at the address.",
 )
+RULES = answers.Answers(VENDOR, own=_own, fixes=_FIXES)
 
 
 @dataclass(frozen=True)
 class Table:
     """One table of an instance."""
 
-    rest: Rest
+    rest: rest.Rest
     name: str
 
     @classmethod
-    def of(cls, integration: AnyIntegration, name: str = "incident", auth: Auth = None) -> Table:
+    def of(cls, integration: core.AnyIntegration, name: str = "incident", auth: Auth = None) -> Table:
         """Return a table of the instance, also before set-up is finished."""
-        return cls(Rest(integration, instance(integration) + _API, RULES, auth=auth), name)
+        return cls(rest.Rest(integration, instance(integration) + _API, RULES, auth=auth), name)
 
-    def find(
+    def find(  # noqa: PLR0913 - by keyword
         self,
         where: Mapping[str, str | Sequence[str]],
         *,
         also: str = "",
         fields: Sequence[str],
         most: str = PAGE,
+        skip: str = "0",
         order: str = "sys_id",
     ) -> Iterator[Json]:
         """Yield the rows that have these values, whatever else came back.
@@ -104,59 +97,47 @@ class Table:
             ConfigError: a column that tells is closed to our account.
         """
         asked = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in where.items()}
-        parts = [f"{name}={one[0]}" if len(one) == 1 else f"{name}IN{','.join(one)}" for name, one in asked.items()]
         if any("^" in value or "," in value for one in asked.values() for value in one):
-            raise RemoteError("This cannot be looked for: it has a sign that parts a query.", code="query_impossible")
-        query = "^".join([*parts, *([also] if also else []), f"ORDERBY{order}"])
-        params = {
-            **shown([*fields, *asked]),
-            "sysparm_query": query,
-            "sysparm_limit": most,
-        }
+            said = "This cannot be looked for: it has a sign that parts a query."
+            raise core.RemoteError(said, code="query_impossible")
+        parts = [f"{name}={one[0]}" if len(one) == 1 else f"{name}IN{','.join(one)}" for name, one in asked.items()]
+        query = "^".join(filter(None, [*parts, also, f"ORDERBY{order}"]))
+        params = {**shown([*fields, *asked]), "sysparm_query": query, "sysparm_limit": most, "sysparm_offset": skip}
         told = [(name, one) for name, one in asked.items() if not one[0].startswith(_SCRIPT)]
-        for row in self.rest.pages(f"/{self.name}", "result", LinkHeader(), params=params):
+        for row in self.rest.pages(f"/{self.name}", "result", paging.LinkHeader(), params=params):
             if hidden := next((name for name, _ in told if raw(row, name) is None), ""):
-                raise ConfigError(
-                    f"{VENDOR} does not show the column {hidden} of {self.name}.",
-                    code="column_closed",
-                    fix="Have an administrator let the account read it: it is in an access rule (ACL).",
-                )
+                closed = f"{VENDOR} does not show the column {hidden} of {self.name}."
+                fix = "Have an administrator let the account read it: it is in an access rule (ACL)."
+                raise core.ConfigError(closed, code="column_closed", fix=fix)
             if all(raw(row, name) in one for name, one in told):
                 yield row
 
     def get(self, sys_id: str, fields: Sequence[str]) -> Json:
         """Return one row, with what people read for its values."""
-        answer = self.rest.get(self._path(sys_id), about=Subject.TICKET, params=shown(fields))
-        return whole(value_at(answer, "result"))
+        answer = self.rest.get(self._path(sys_id), about=answers.Subject.TICKET, params=shown(fields))
+        return values.whole(values.value_at(answer, "result"))
 
-    def write(self, values: Mapping[str, str], fields: Sequence[str], sys_id: str = "") -> Json:
+    def write(self, sent: Mapping[str, str], fields: Sequence[str], sys_id: str = "") -> Json:
         """Make a row, or change one; return it as it is then.
 
         Raises:
             RetryLater: whether it was written is not known.
         """
-        method, about = ("PATCH", Subject.TICKET) if sys_id else ("POST", Subject.SETUP)
-        said = self.rest.call(method, self._path(sys_id), body=dict(values), about=about, params=shown(fields))
-        row = as_object(value_at(said.body, "result"))
+        method, about = ("PATCH", answers.Subject.TICKET) if sys_id else ("POST", answers.Subject.SETUP)
+        said = self.rest.call(method, self._path(sys_id), body=dict(sent), about=about, params=shown(fields))
+        row = values.as_object(values.value_at(said.body, "result"))
         shown_id = raw(row, "sys_id") or ""
         if not is_sys_id(shown_id) or sys_id not in {"", shown_id}:
-            raise unreadable(outcome_unknown=True)
+            raise values.unreadable(outcome_unknown=True)
         return row
 
     def _path(self, sys_id: str) -> str:
-        return f"/{self.name}/{segment(sys_id)}" if sys_id else f"/{self.name}"
+        return f"/{self.name}/{rest.segment(sys_id)}" if sys_id else f"/{self.name}"
 
 
-def instance(integration: AnyIntegration) -> str:
-    """Return the address of the instance.
-
-    Raises:
-        ConfigError: it was not given.
-    """
-    try:
-        return str(address_of(text_given(integration, "instance")))
-    except ValueError as exc:
-        raise ConfigError("The address of the instance is missing.", code="instance_missing", detail=str(exc)) from exc
+def instance(integration: core.AnyIntegration) -> str:
+    """Return the address of the instance."""
+    return str(grants.setting_given(integration, ServiceNowSettings, "instance"))
 
 
 def shown(fields: Sequence[str]) -> dict[str, str]:

@@ -8,38 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import connector_core as core
-from connector_core.kit.closing import close_once
-from connector_core.kit.creating import AnyCreate, as_sent, certain, create_once, left_undone
-from connector_core.kit.editing import Refused, Written, write_fields
+from connector_core.kit import closing, creating, editing
 from connector_core.kit.field_lines import filled
 from connector_core.kit.texts import one_line
 from connector_core.kit.values import Json
 from connector_servicenow import incidents
-from connector_servicenow.incidents import DETAILS, FIELDS, LONGEST_TEXT, LONGEST_TITLE
+from connector_servicenow.incidents import DETAILS, FIELDS, LONGEST_TEXT, LONGEST_TITLE, dropped
 from connector_servicenow.settings import DO_NOT_CLOSE, ServiceNowIntegration
-from connector_servicenow.table import FieldsMissing, Table, WriteRefused, raw, stamp
+from connector_servicenow.table import ZONES, FieldsMissing, Table, WriteRefused, raw, stamp
 
 _SETTLE_S = 45.0  # a call that was given up ends within the session's half minute
-_ZONES = timedelta(days=1)
 _CANCELED = "8"
 AT_THE_SAME_MOMENT = "Somebody, or a rule, changed the incident at the same moment: its history shows what."
-_NO_PRIORITY = Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
+_NO_PRIORITY = editing.Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
 
 
 @core.implements(core.hookspecs.on_incident_event)
 def write_change(integration: ServiceNowIntegration, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create, find, change or resolve an incident."""
-    if isinstance(change, AnyCreate):
+    if isinstance(change, creating.AnyCreate):
         title = one_line(change.incident.title, LONGEST_TITLE)
-        return create_once(
+        return creating.create_once(
             change,
-            make=lambda: _make(integration, change),
+            make=lambda: _make(Ticket(integration, ""), change),
             find=lambda: [incidents.snapshot(integration, row) for row in _ours(integration, change)],
             settle_s=_SETTLE_S,
-            as_created=lambda found: as_sent(found, change.incident, title=title, details=DETAILS),
+            as_created=lambda found: creating.as_sent(found, change.incident, title=title, details=DETAILS),
         )
     ticket = Ticket(integration, change.ticket.id)
     receipt = _edit(ticket, change) if isinstance(change, core.WriteFields) else _close(ticket, change)
@@ -61,10 +57,10 @@ class Ticket:
     def read(self) -> core.TicketSnapshot:
         """Read it anew."""
         self.row = Table.of(self.integration).get(self.sys_id, FIELDS)
-        return certain(incidents.snapshot(self.integration, self.row))
+        return creating.certain(incidents.snapshot(self.integration, self.row))
 
     def write(self, sent: Mapping[str, str]) -> core.TicketSnapshot:
-        """Change columns; return it as it is then.
+        """Change columns, or make it where it has no id yet; return it as it is then.
 
         Raises:
             core.TicketChanged: a rule refuses, since somebody has ended it just now.
@@ -79,33 +75,30 @@ class Ticket:
         if "impact" in sent:
             incidents.note_priority(self.integration, self.row)
         self.others = others_between(before, self.row)
-        self.lost = incidents.dropped(self.row, {name: text for name, text in sent.items() if name != "state"})
+        self.lost = dropped(self.row, sent)
         self.notes += [AT_THE_SAME_MOMENT] if self.others else []
-        return certain(incidents.snapshot(self.integration, self.row))
+        return creating.certain(incidents.snapshot(self.integration, self.row))
 
-    def edit(self, values: Mapping[core.FieldName, object], change: core.WriteFields) -> Written:
+    def edit(self, values: Mapping[core.FieldName, object], change: core.WriteFields) -> editing.Written:
         """Write fields; what then shows otherwise is somebody's if anybody else wrote: which field, no page tells."""
         ticket = self.write(_columns(values, change, self.row))
         if self.others:
             theirs = frozenset(name for name in values if self.lost & set(incidents.COLUMNS[name]))
-            return Written(ticket, behind=theirs)
+            return editing.Written(ticket, behind=theirs)
         self.notes += not_taken(self.lost)
-        return Written(ticket, is_alone=self.others is False)
+        return editing.Written(ticket, is_alone=self.others is False)
 
 
-def _make(integration: ServiceNowIntegration, change: AnyCreate) -> core.Receipt:
-    sent = incidents.new(integration.settings, change.incident, change.marker)
+def _make(ticket: Ticket, change: creating.AnyCreate) -> core.Receipt:
     try:
-        row = Table.of(integration).write(sent, [*FIELDS, *sent])
+        made = ticket.write(incidents.new(ticket.integration.settings, change.incident, change.marker))
     except FieldsMissing as exc:
         fix = "Give them values in set-up, under Further Fields of a new incident."
         raise core.ConfigError(exc.message, code=exc.code, fix=fix) from exc
-    incidents.note_priority(integration, row)
-    note = " ".join(not_taken(incidents.dropped(row, {name: text for name, text in sent.items() if name != "state"})))
-    return core.Receipt(ticket=certain(incidents.snapshot(integration, row)), note=note)
+    return core.Receipt(ticket=made, note=" ".join(not_taken(ticket.lost)))
 
 
-def _ours(integration: ServiceNowIntegration, change: AnyCreate) -> Sequence[Json]:
+def _ours(integration: ServiceNowIntegration, change: creating.AnyCreate) -> Sequence[Json]:
     """Find what carries our marker, the first one only: two that were made at once are one too many.
 
     Where the instance drops `correlation_id`, the marker is in the description still.
@@ -113,7 +106,7 @@ def _ours(integration: ServiceNowIntegration, change: AnyCreate) -> Sequence[Jso
     table = Table.of(integration)
     found = list(table.find({"correlation_id": change.marker}, fields=FIELDS))
     if not found and isinstance(change, core.FindTicket):
-        also = f"descriptionLIKE{change.marker}^sys_created_on>={stamp(change.attempted_at - _ZONES)}"
+        also = f"descriptionLIKE{change.marker}^sys_created_on>={stamp(change.attempted_at - ZONES)}"
         rows = table.find({}, also=also, fields=FIELDS)
         found = [row for row in rows if DETAILS.mentions(raw(row, "description"), change.marker)]
     found.sort(key=lambda row: (raw(row, "sys_created_on") or "", raw(row, "sys_id") or ""))
@@ -130,21 +123,20 @@ def _cancel(integration: ServiceNowIntegration, row: Json, kept: Json) -> None:
         return
     notes = f"The connector made this one twice; {raw(kept, 'number')} is kept."
     values = {"state": _CANCELED, "work_notes": notes, "close_code": settings.close_code, "close_notes": notes}
-    failed = left_undone({"It stays open": lambda: Table.of(integration).write(values, FIELDS, sys_id)})
+    failed = creating.left_undone({"It stays open": lambda: Table.of(integration).write(values, FIELDS, sys_id)})
     integration.log.warning("made_twice", ticket=raw(row, "number"), failed=failed)
 
 
 def _edit(ticket: Ticket, change: core.WriteFields) -> core.Receipt:
-    priority = ticket.integration.settings.priorities.theirs(change.incident.priority)
-    every = dict.fromkeys((core.FieldName.TITLE, core.FieldName.DESCRIPTION)) | {
-        core.FieldName.PRIORITY: priority or _NO_PRIORITY
-    }
-    return write_fields(
-        change,
-        read=ticket.read,
-        write=lambda values: ticket.edit(values, change),
-        values={name: every[name] for name in change.fields if name in every},
+    values: dict[core.FieldName, object] = dict.fromkeys((core.FieldName.TITLE, core.FieldName.DESCRIPTION))
+    values[core.FieldName.PRIORITY] = (
+        ticket.integration.settings.priorities.theirs(change.incident.priority) or _NO_PRIORITY
     )
+
+    def write(fields: Mapping[core.FieldName, object]) -> editing.Written:
+        return ticket.edit(fields, change)
+
+    return editing.write_fields(change, read=ticket.read, write=write, values=values)
 
 
 def _columns(values: Mapping[core.FieldName, object], change: core.WriteFields, present: Json) -> dict[str, str]:
@@ -174,7 +166,9 @@ def _close(ticket: Ticket, change: core.CloseTicket) -> core.Receipt:
         return after
 
     try:
-        return close_once(change, read=ticket.read, write=write, keeps_open=settings.close_status == DO_NOT_CLOSE)
+        return closing.close_once(
+            change, read=ticket.read, write=write, keeps_open=settings.close_status == DO_NOT_CLOSE
+        )
     except FieldsMissing as exc:
         fix = "Give them values in set-up, under Close Status, or resolve this one in ServiceNow."
         raise core.RemoteError(exc.message, code=exc.code, fix=fix) from exc

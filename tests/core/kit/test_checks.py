@@ -32,13 +32,13 @@ def test_names_of_a_hostile_site_are_harmless():
 @pytest.mark.parametrize("found", [{}, {"6": "Resolved"}, ""])
 def test_what_can_be_read_is_told_and_given_back(found: object):
     """However little it is."""
-    asking = readable("states", "States can be read", lambda: found, lack="States are closed", fix="Give the role.")
+    asking = readable("states", "The list", lambda: found, "Give the role.")
 
     finding = next(asking)
     with pytest.raises(StopIteration) as ended:
         next(asking)
 
-    assert (finding.code, finding.severity, finding.title) == ("states", Severity.OK, "States can be read")
+    assert (finding.code, finding.severity, finding.title) == ("states", Severity.OK, "The list can be read")
     assert ended.value.value == found
 
 
@@ -50,9 +50,13 @@ def closed() -> None:
 @pytest.mark.parametrize(("load", "said"), [(closed, "Not for you."), (lambda: None, "It comes back empty.")])
 def test_what_is_closed_to_our_account_is_a_warning_with_what_to_do(load: Callable[[], None], said: str):
     """Refused or left out: it makes no difference to whoever has to give the right."""
-    (finding,) = readable("states", "States", load, lack="States are closed", fix="Give the role.")
+    (finding,) = readable("states", "The list", load, "Give the role.")
 
-    assert (finding.code, finding.severity, finding.title) == ("states_closed", Severity.WARNING, "States are closed")
+    assert (finding.code, finding.severity, finding.title) == (
+        "states_closed",
+        Severity.WARNING,
+        "The list cannot be read",
+    )
     assert (finding.detail, finding.fix) == (said, "Give the role.")
 
 
@@ -63,17 +67,21 @@ def test_another_error_of_a_look_goes_through():
         raise RetryLater("Later.")
 
     with pytest.raises(RetryLater):
-        next(readable("states", "States", gone, lack="", fix=""))
+        next(readable("states", "The list", gone, ""))
 
 
 def test_a_choice_that_is_gone_is_a_problem():
     """One that is there is told by its name."""
     offered = {"3": "AV Support"}
-    (there,) = listed("queue", "The queue is there", "3", offered, lack="It is gone", fix="Choose another one.")
-    (gone,) = listed("queue", "The queue is there", "4", offered, lack="It is gone", fix="Choose another one.")
+    (there,) = listed("queue", "The queue", "3", offered, "Choose another one.")
+    (gone,) = listed("queue", "The queue", "4", offered, "Choose another one.")
 
     assert (there.code, there.severity, there.detail) == ("queue", Severity.OK, "AV Support")
-    assert (gone.code, gone.severity, gone.title) == ("queue_missing", Severity.PROBLEM, "It is gone")
+    assert (gone.code, gone.severity, gone.title) == (
+        "queue_missing",
+        Severity.PROBLEM,
+        "The queue is not there any more, or hidden",
+    )
     assert (gone.detail, gone.fix) == ("4", "Choose another one.")
 
 

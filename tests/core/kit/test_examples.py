@@ -47,6 +47,7 @@ MODULES = (
     "fields",
     "html_markup",
     "markup",
+    "marks",
     "priorities",
     "steps",
     "texts",

@@ -6,10 +6,12 @@ import base64
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from connector_core import (
     AuthError,
@@ -22,7 +24,9 @@ from connector_core import (
     Redirect,
     RemoteError,
     RetryLater,
+    Settings,
     Site,
+    http_address,
 )
 from connector_core.kit.grants import (
     Account,
@@ -34,6 +38,7 @@ from connector_core.kit.grants import (
     pick,
     secret_given,
     secret_needed,
+    setting_given,
     site_at,
     text_given,
 )
@@ -441,6 +446,25 @@ def test_a_site_that_is_away_refuses_nothing(integration, desk, whoami, answer):
 
 
 # What was given
+
+
+class _DeskSettings(Settings):
+    """Settings with an address that is kept without the slash at its end."""
+
+    site: Annotated[str, AfterValidator(partial(http_address, example="https://desk.test"))]
+
+
+def test_one_setting_is_read_before_all_are_there(integration):
+    """In the form that it will have; one that is missing, or none, is a setting to enter."""
+    given = replace(integration, settings=None, answers={"site": "https://desk.test/"})
+    active = replace(integration, settings=_DeskSettings(site="https://desk.test/a"), answers={})
+
+    assert setting_given(given, _DeskSettings, "site") == "https://desk.test"
+    assert setting_given(active, _DeskSettings, "site") == "https://desk.test/a"
+    for answers in ({}, {"site": "desk"}):
+        with pytest.raises(ConfigError, match="no site") as refused:
+            setting_given(replace(given, answers=answers), _DeskSettings, "site")
+        assert (refused.value.code, refused.value.fix) == ("site_missing", "Enter it in set-up.")
 
 
 def test_answers_are_there_before_they_are_settings(integration):

@@ -14,12 +14,12 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from connector_core import Choice, CopyValue, FieldKind, Priority, Settings, SetupStep, Severity, make_secret
 from connector_core.contract.setup_steps import fetch_choices, fetch_rows
+from connector_core.kit.grants import text_given
 from connector_core.kit.priorities import Level, NumberPriorities
 from connector_core.kit.steps import (
     NO_PARTNER,
     TO_INCIDENT,
     TO_TICKET,
-    answer_so_far,
     ask,
     choice_step,
     close_step,
@@ -205,7 +205,7 @@ def test_answers_so_far_are_read():
     """An answer given is taken before what is active; there may be neither."""
     integration = answered(queue=3, close_fields={"a": 1}, odd="text")
 
-    assert [answer_so_far(integration, name) for name in ("queue", "nothing")] == ["3", ""]
+    assert [text_given(integration, name) for name in ("queue", "nothing")] == ["3", ""]
     assert [rows_so_far(integration, name) for name in ("close_fields", "odd", "none")] == [{"a": "1"}, {}, {}]
 
 

@@ -29,7 +29,7 @@ from connector_core import (
 )
 from connector_core.kit.answers import FieldsRefused
 from connector_core.kit.comment_texts import SOMEBODY, told_comment
-from connector_core.kit.comments import Internal, Shown, write_once
+from connector_core.kit.comments import Entry, Internal, Shown, marked, told, write_once
 from connector_core.kit.creating import as_sent, certain, create_once, left_undone
 from connector_core.kit.details import Details
 from connector_core.kit.editing import (
@@ -154,6 +154,45 @@ def test_what_is_left_undone_is_told():
     assert done == [1]
     with pytest.raises(ZeroDivisionError):
         left_undone({"x": failing(ZeroDivisionError())})
+
+
+def entry(name: str, text: str, at: datetime | None, *, is_public: bool = False) -> Entry:
+    """Make an entry of a list of comments; one without a text must not be asked for it."""
+
+    def read() -> str:
+        assert text, "a text was asked for in vain"
+        return text
+
+    return Entry(name, "Ada", read, at, is_public)
+
+
+def test_entries_are_told_since_a_time():
+    """What is older is not even read, what has no id cannot be named, and a time that is not shown counts as new."""
+    since = THEN.replace(microsecond=500_000)
+    same_second = THEN.replace(microsecond=0)
+    listed = [
+        entry("1", "", same_second - timedelta(seconds=1)),
+        entry("2", "In that second.", same_second, is_public=True),
+        entry("3", f"Ours.\n\nReference: {MARKER}", None),
+        entry("", "", since),
+    ]
+
+    found = told(listed, since)
+
+    assert [(one.id, one.text, one.internal, one.own) for one in found] == [
+        ("2", "In that second.", False, False),
+        ("3", "Ours.", True, True),
+    ]
+    assert [one.created_at for one in found] == [same_second, since]
+
+
+def test_the_entries_with_a_marker_are_found():
+    """Of a time on, if one is given, and with whether customers see them."""
+    text = f"Ada in Platform:\n\nIt is hot.\n\nReference: {MARKER}"
+    listed = [entry("1", text, THEN, is_public=True), entry("2", f"{MARKER} is theirs", THEN), entry("3", text, None)]
+
+    assert list(marked(listed, MARKER)) == [Shown("1", is_public=True), Shown("3", is_public=False)]
+    assert list(marked([entry("1", "", THEN)], MARKER, THEN + timedelta(seconds=2))) == []
 
 
 def comment(*, public: bool = False) -> WriteComment:

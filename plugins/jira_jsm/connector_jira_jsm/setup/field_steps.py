@@ -21,7 +21,8 @@ from connector_core import (
 from connector_core.kit import steps
 from connector_core.kit.field_rows import FieldRows, gap_remarks, value_remarks
 from connector_core.kit.fields import Kind
-from connector_core.kit.steps import answer_so_far, rows_so_far
+from connector_core.kit.grants import text_given
+from connector_core.kit.steps import rows_so_far
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields.form_fields import FILLING
@@ -112,7 +113,7 @@ def priorities_step(integration: AnyIntegration) -> SetupStep:
 
 def read_form(integration: AnyIntegration) -> RequestFields:
     """Read the form of the request type that was chosen."""
-    desk, kind = (answer_so_far(integration, name) for name in ("service_desk", "request_type"))
+    desk, kind = (text_given(integration, name) for name in ("service_desk", "request_type"))
     return request_fields(JiraClient(integration).request_type_fields(desk, kind))
 
 
@@ -137,7 +138,7 @@ def _sample(integration: AnyIntegration) -> list[Remark]:
     filled = FILLING.fill(form.others, rows_so_far(integration, "request_fields"), incident)
     remarks = gap_remarks(filled)
     for field, name in PLUGIN.templates.items():
-        if template := answer_so_far(integration, name):
+        if template := text_given(integration, name):
             remarks.append(_rendered(name.capitalize(), template))
             if not can_be_undone(template, field):
                 said = sentences.ONE_WAY.format(setting=name.capitalize(), field=field)

@@ -20,7 +20,8 @@ from connector_core import (
     implements,
 )
 from connector_core.kit import steps as kit
-from connector_core.kit.steps import answer_so_far, rows_so_far
+from connector_core.kit.grants import text_given
+from connector_core.kit.steps import rows_so_far
 from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.client import JiraClient
@@ -156,7 +157,7 @@ def _desks(integration: AnyIntegration) -> list[Choice]:
 
 
 def _request_types(integration: AnyIntegration) -> list[Choice]:
-    types = JiraClient(integration).request_types(answer_so_far(integration, "service_desk"))
+    types = JiraClient(integration).request_types(text_given(integration, "service_desk"))
     return [
         Choice(
             str(kind["id"]),
@@ -180,7 +181,7 @@ def _close_statuses(integration: AnyIntegration) -> list[Choice]:
 
 def _screen_rows(integration: AnyIntegration) -> list[SetupField]:
     """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
-    if answer_so_far(integration, "close_status") in {"", DO_NOT_CLOSE}:
+    if text_given(integration, "close_status") in {"", DO_NOT_CLOSE}:
         return []
     client = JiraClient(integration)
     place = place_of(integration, client)
@@ -197,9 +198,9 @@ def _paths_to_close(integration: AnyIntegration) -> list[Remark]:
 
 def place_of(integration: AnyIntegration, client: JiraClient) -> Place:
     """Return the workflow that tickets of the chosen request type follow."""
-    request_type = answer_so_far(integration, "request_type")
-    desk = client.service_desk(answer_so_far(integration, "service_desk"))
-    kind = client.request_type(answer_so_far(integration, "service_desk"), request_type)
+    request_type = text_given(integration, "request_type")
+    desk = client.service_desk(text_given(integration, "service_desk"))
+    kind = client.request_type(text_given(integration, "service_desk"), request_type)
     project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
     return Place(project, issue_type, request_type, tuple(statuses_of(client.statuses(project), issue_type)))
 

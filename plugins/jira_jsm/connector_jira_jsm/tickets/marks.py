@@ -6,12 +6,12 @@ our property, or in the description that a ticket of ours was made with.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from connector_core import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket, hookspecs, implements, utf16_length
 from connector_core.kit.creating import left_undone
+from connector_core.kit.marks import TicketNames, marker_in
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -21,12 +21,12 @@ from connector_jira_jsm.text import titles
 from connector_jira_jsm.tickets.creating import LONGEST_ADDRESS, note_of
 from connector_jira_jsm.tickets.searching import note
 
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[1-9][0-9]{0,17}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-#: Where addresses of issues and of requests in the portal have the key.
-_IN_ADDRESS = re.compile(rf"/(?:browse|issues|portal/\d+|queues/custom/\d+)/({_KEY.pattern})/?(?:[?#].*)?\Z")
-#: In wiki markup a hyphen may stand behind a backslash.
-_MARKER = re.compile(r"\bcnx\\?-([0-9a-f]{20})(?:\\?-(\d{1,6})\b)?")
+_KEY = r"[A-Za-z]\w*-[1-9]\d{0,17}"
+#: Below an address of the site, of issues and of requests in the portal.
+_NAMES = TicketNames(
+    alone=rf"({_KEY}|[1-9]\d{{0,17}})",
+    below=rf"(?:browse|issues|portal/\d+|queues/custom/\d+)/({_KEY})/?(?:[?#].*)?\Z",
+)
 
 
 @implements(hookspecs.find_tickets)
@@ -34,7 +34,7 @@ def find(integration: JiraIntegration, names: Sequence[str]) -> Mapping[str, Fou
     """Find tickets by what people call them."""
     client = JiraClient(integration)
     site_url = client.site_url()
-    called = {name: wanted for name in names if (wanted := _wanted(name, site_url))}
+    called = {name: wanted.upper() for name, wanted in _NAMES.wanted(names, site_url).items()}
     found: dict[str, FoundTicket] = {}
     for issue, shown in _shown(integration, client, client.bulk_fetch(sorted(set(called.values())), with_note=True)):
         known_as = {str(issue.get("id") or ""), str(issue.get("key") or "").upper()}
@@ -65,18 +65,6 @@ def listed(integration: JiraIntegration, cursor: str | None) -> MarkedTickets:
     return MarkedTickets(tickets=tuple(marked), seen=len(issues), cursor=following)
 
 
-def _wanted(name: str, site_url: str | None) -> str | None:
-    """Return the key or ID in a name; None where it is of no ticket of this site."""
-    if name.startswith(("http://", "https://")):
-        if site_url is None or not name.startswith(f"{site_url.rstrip('/')}/"):
-            return None
-        found = _IN_ADDRESS.search(name)
-        return found[1].upper() if found else None
-    if _KEY.fullmatch(name):
-        return name.upper()
-    return name if _NUMBER.fullmatch(name) else None
-
-
 def _shown(
     integration: JiraIntegration, client: JiraClient, issues: Iterable[Json]
 ) -> Iterator[tuple[Json, FoundTicket]]:
@@ -97,13 +85,9 @@ def _shown(
 
 
 def _marker(left: Json, issue: Json) -> str:
-    """Return the mark of our property, else that of the description."""
-    marker = left.get("marker")
-    if isinstance(marker, str) and _MARKER.fullmatch(marker):
-        return marker
+    """Return the mark of our property, else that of the description: wiki markup may have a backslash in it."""
     fields = issue.get("fields")
     text = fields.get("description") if isinstance(fields, dict) else None
-    found = _MARKER.search(text) if isinstance(text, str) else None
-    if found is None:
-        return ""
-    return f"cnx-{found[1]}-{found[2]}" if found[2] else f"cnx-{found[1]}"
+    marker = left.get("marker")
+    own = marker_in(marker) if isinstance(marker, str) else ""
+    return own or (marker_in(text.replace("\\-", "-")) if isinstance(text, str) else "")

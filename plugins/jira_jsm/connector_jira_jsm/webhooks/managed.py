@@ -21,7 +21,7 @@ from connector_core import (
     hookspecs,
     implements,
 )
-from connector_core.kit.steps import answer_so_far
+from connector_core.kit.grants import text_given
 from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.addresses import own_address
@@ -108,7 +108,7 @@ def hinted(integration: AnyIntegration, name: str, event: str, body: Mapping[str
 
 def is_wanted(integration: AnyIntegration) -> bool:
     """Return whether a webhook of our own was chosen, in settings or in the answers given so far."""
-    return answer_so_far(integration, SETTING).casefold() == "true"
+    return text_given(integration, SETTING).casefold() == "true"
 
 
 def wanted_scopes(integration: AnyIntegration) -> tuple[str, ...]:
