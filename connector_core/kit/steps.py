@@ -386,7 +386,7 @@ def _to_ticket_rows(offered: Sequence[Level]) -> list[SetupField]:
 def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
     listed = [
         *(Choice(ours.value, ours.value.capitalize()) for ours in Priority),
-        Choice(NO_PARTNER, "Not carried back"),
+        Choice(NO_PARTNER, "Not synced back"),
     ]
     return [SetupField(one.id, one.name, "", FieldKind.CHOICE, required=False, load=lambda: listed) for one in offered]
 
@@ -394,12 +394,24 @@ def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
 def _partners(paired: Priorities, none_offered: str) -> list[Remark]:
     if not paired.levels:
         return [Remark(none_offered, Severity.WARNING)]
-    there = [f"{ours.value} → {found.name}" for ours in Priority if (found := paired.theirs(ours)) is not None]
-    back = [(one, paired.ours(one.id, one.name)) for one in paired.levels]
-    known = [f"{one.name} → {ours.value}" for one, ours in back if ours is not None]
-    lonely = [one.name for one, ours in back if ours is None]
-    remarks = [
-        Remark(f"To the ticket: {', '.join(there)}.", Severity.OK),
-        Remark(f"To the incident: {', '.join(known) or 'none'}.", Severity.OK if known else Severity.WARNING),
-    ]
-    return [*remarks, Remark(f"Not carried back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else remarks
+    pairs = [Remark(text, label=ours.value) for ours, text in both_ways(paired).items()]
+    lonely = [one.name for one in paired.levels if paired.ours(one.id, one.name) is None]
+    return [*pairs, Remark(f"Not synced back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else pairs
+
+
+def both_ways(paired: Priorities) -> dict[Priority, str]:
+    """Say of each of our priorities what it is written as, and what is read as it.
+
+    >>> both_ways(Priorities((Level("1", "Urgent"), Level("2", "Low"))))[Priority.HIGH]
+    '→ Urgent'
+    """
+    read = [(one.name, paired.ours(one.id, one.name)) for one in paired.levels]
+    found = {}
+    for ours in Priority:
+        there, back = paired.theirs(ours), [name for name, known in read if known is ours]
+        if there is not None and back == [there.name]:
+            found[ours] = f"↔ {there.name}"
+            continue
+        parts = ([f"→ {there.name}"] if there is not None else []) + ([f"← {', '.join(back)}"] if back else [])
+        found[ours] = "; ".join(parts) or "not synced"
+    return found
