@@ -27,7 +27,7 @@ from connector_core.contract.setup_steps import (
     SetupField,
     SetupStep,
 )
-from connector_core.kit.priorities import Level, NumberPriorities, Priorities
+from connector_core.kit.priorities import Level, NumberPriorities, Priorities, both_ways
 
 TO_TICKET = "priority_to_ticket"  #: the answer that says what ours are written as: an id or name by ours
 TO_INCIDENT = "priority_to_incident"  #: the answer that says what theirs are read as: ours, or `NO_PARTNER`, by id
@@ -397,21 +397,3 @@ def _partners(paired: Priorities, none_offered: str) -> list[Remark]:
     pairs = [Remark(text, label=ours.value) for ours, text in both_ways(paired).items()]
     lonely = [one.name for one in paired.levels if paired.ours(one.id, one.name) is None]
     return [*pairs, Remark(f"Not synced back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else pairs
-
-
-def both_ways(paired: Priorities) -> dict[Priority, str]:
-    """Say of each of our priorities what it is written as, and what is read as it.
-
-    >>> both_ways(Priorities((Level("1", "Urgent"), Level("2", "Low"))))[Priority.HIGH]
-    '→ Urgent'
-    """
-    read = [(one.name, paired.ours(one.id, one.name)) for one in paired.levels]
-    found = {}
-    for ours in Priority:
-        there, back = paired.theirs(ours), [name for name, known in read if known is ours]
-        if there is not None and back == [there.name]:
-            found[ours] = f"↔ {there.name}"
-            continue
-        parts = ([f"→ {there.name}"] if there is not None else []) + ([f"← {', '.join(back)}"] if back else [])
-        found[ours] = "; ".join(parts) or "not synced"
-    return found

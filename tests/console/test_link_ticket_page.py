@@ -85,7 +85,7 @@ def test_a_ticket_is_compared_and_then_linked(served, admin, desk):
     ],
 )
 @pytest.mark.parametrize("action", ["", "link"])
-def test_what_does_not_fit_is_refused_with_what_was_typed(served, admin, incident, ticket, why, action):
+def test_what_does_not_fit_is_refused_with_what_was_typed(served, admin, *, incident, ticket, why, action):
     """At the first click and at the second; nothing is linked."""
     answer = admin.post(PAGE, incident=incident, ticket=ticket, action=action)
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from connector_core import Finding, Integration, Priority, sample_incident
 from connector_core.kit.checks import ok, problem, warning
 from connector_core.kit.fields import Gap, Kind
-from connector_core.kit.priorities import Priorities
-from connector_core.kit.steps import both_ways
+from connector_core.kit.priorities import Priorities, both_ways
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.checks.findings import FIELDS_PAGE, FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE
