@@ -106,6 +106,19 @@ def questions(
     return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
 
 
+def remember_labels(flow: StepFlow, record: Answered, asked: Sequence[Question]) -> None:
+    """Keep what people read for questions that were fetched and their answers, for pages that fetch nothing."""
+    labels = flow.labels(record.id)
+    for one in asked:
+        for row in one.rows:
+            if labels.get((row.key, "")) != row.label:
+                flow.remember_label(record.id, row.key, "", row.label)
+        for each in (one, *one.rows):
+            is_named = each.kind is not FieldKind.GROUP and each.present and each.present_label != each.present
+            if is_named and labels.get((each.key, each.present)) != each.present_label:
+                flow.remember_label(record.id, each.key, each.present, each.present_label)
+
+
 def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Problem | None]:
     try:
         return load(), None
@@ -131,9 +144,6 @@ def _group(  # noqa: PLR0913 - as one question
         *rows,
         *(SetupField(key, labels.get((key, ""), key), "", required=False) for key in left if key not in listed),
     ]
-    for row in rows:
-        if labels.get((row.key, "")) != row.label:
-            flow.remember_label(record.id, row.key, "", row.label)
     made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
     texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
     return Question(
@@ -172,8 +182,6 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         parts = {part.strip() for part in present.split(",")}
         chosen = [", ".join(choice.label for choice in choices if choice.value in parts)]
     label = next(filter(None, chosen), known)
-    if label is not None and label != known:
-        flow.remember_label(record.id, asked.key, present, label)
     return Question(
         key=asked.key,
         label=asked.label,

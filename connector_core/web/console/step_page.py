@@ -23,6 +23,7 @@ from connector_core.web.console.questions import (
     form_keys,
     preview,
     questions,
+    remember_labels,
     unanswered,
     with_ticks,
 )
@@ -86,9 +87,17 @@ def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
         owner.flow.answer(owner.name, {**{key: form[key] for key in lists if form.get(key)}, **changed})
     except ConnectorError as exc:
         return refused(visit, owner, step, exc)
+    _keep_labels(owner, step)
     if goes_on and (following := owner.way.after(f"{owner.mark}{step.key}")) is not None:
         return go(following.address)
     return go(owner.address(step), "updated" if changed else "unchanged")
+
+
+def _keep_labels(owner: Owner, step: SetupStep) -> None:
+    """Keep the names of a group's rows, which its answers do not tell; those of choices are kept with the answer."""
+    record = owner.flow.answered(owner.name)
+    if any(asked.kind is FieldKind.GROUP and record.answers.get(asked.key) for asked in step.fields):
+        remember_labels(owner.flow, record, questions(owner.flow, record, step, {}, fetch=True))
 
 
 def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[str]:
