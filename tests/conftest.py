@@ -81,9 +81,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("staged")
         if item.get_closest_marker("lengthy_on_postgresql") and "postgresql" in item.name:
             item.add_marker("extended")
-    items.sort(key=lambda item: _FOLDERS_BY_LENGTH.get(_folder(item), 1))
+    items.sort(key=lambda item: -1 if item.path.name in _LONGEST else _FOLDERS_BY_LENGTH.get(_folder(item), 1))
 
 
+#: Each mutant of the conformance suite lives a whole life.
+_LONGEST = {"test_life.py"}
 _FOLDERS_BY_LENGTH = {"faults": 0, "plugins": 2, "core": 3}
 
 

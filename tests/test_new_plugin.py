@@ -50,12 +50,13 @@ def run(environment, tmp_path):
 
     def run(*command, folder=tmp_path):
         return subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=1200, check=False
         )
 
     return run
 
 
+@pytest.mark.extended
 def test_its_tests_are_green_from_the_first_minute(run, environment, tmp_path):
     """They say what is still to be written; what was written is found by the connector."""
     made = run(environment, "-m", "connector_core", "plugins", "new", "acme_desk")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from connector_core.store import postgres_schema
-from connector_core.store.schema import finishing, migrations
+from connector_core.store import postgres_steps
+from connector_core.store.steps import finishing, migrations
 
 LANDED = Path(__file__).parents[1] / "tests" / "core" / "landed_migrations.txt"
 
@@ -62,7 +62,7 @@ def _after(names: list[str], name: str) -> str | None:
 
 def _of_postgresql() -> dict[str, str]:
     found = {}
-    for name, apply in {**postgres_schema.MIGRATIONS, **postgres_schema.FINISHING}.items():
+    for name, apply in {**postgres_steps.MIGRATIONS, **postgres_steps.FINISHING}.items():
         told: list[str] = []
         apply(told.append)
         found[f"postgresql {name}"] = _digest(told)

@@ -18,7 +18,7 @@ from connector_core.cli.beside.door import Door, make_door
 from connector_core.cli.beside.place import socket_beside
 from connector_core.cli.opening import config_option, read
 from connector_core.config import Config
-from connector_core.config.models import DATABASE_PREFIX
+from connector_core.config.values import DATABASE_PREFIX
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
 from connector_core.loops import busy_threads

@@ -27,7 +27,7 @@ import requests
 from connector_core.cli.opening import chosen_path, config_option, viewed
 from connector_core.cli.output import waiting
 from connector_core.config import Config, peek, read_leniently
-from connector_core.config.models import bracketed
+from connector_core.config.values import bracketed
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.secrets import MASK, Masker
 from connector_core.store.version import LATEST

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector_core.config.mistakes import Mistake
-from connector_core.config.models import ID_PATTERN
 from connector_core.config.positions import KeyPath
 from connector_core.config.references import References
+from connector_core.config.values import ID_PATTERN
 from connector_core.secrets import Masker
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -20,14 +20,7 @@ from connector_core.config.loaded import (
     SourceConfig,
 )
 from connector_core.config.mistakes import ConfigInvalid, Mistake
-from connector_core.config.models import (
-    DATABASE_PREFIX,
-    ConfigFile,
-    FieldEntry,
-    IntegrationEntry,
-    OrganizationEntry,
-    SourceEntry,
-)
+from connector_core.config.models import ConfigFile, FieldEntry, IntegrationEntry, OrganizationEntry, SourceEntry
 from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
 from connector_core.config.sections import (
@@ -38,6 +31,7 @@ from connector_core.config.sections import (
     refuse_unknown_organizations,
 )
 from connector_core.config.snapshot import Snapshot
+from connector_core.config.values import DATABASE_PREFIX
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.plugin_info import Settings
 from connector_core.databases import DatabasePlace, PostgreSQL, is_postgresql, passwords_in

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -15,150 +12,39 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
 
-from connector_core.contract.addresses import http_address
+from connector_core.config.values import (
+    SIZE,
+    Identifier,
+    UserName,
+    address_of,
+    bare_host,
+    daily_time,
+    database_address,
+    hashed_password,
+    known_hosts,
+    known_places,
+    long_enough,
+    long_password,
+    nothing_is_empty,
+    one_network,
+    proxy_address,
+    public_address,
+    size,
+    strong_keys,
+)
 from connector_core.contract.comment_rules import ToIncident, ToTicket
-from connector_core.contract.daily import time_of_day
 from connector_core.contract.display_names import display_name
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
-from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
 from connector_core.contract.routing import RoutingRules, checked
-from connector_core.contract.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
-from connector_core.databases import is_postgresql, is_whole
-from connector_core.http.outbound import Places
+from connector_core.contract.secret_lists import OneOrMoreSecrets
 from connector_core.notify.settings import NotifierEntry
-from connector_core.passwords import is_hash
-from connector_core.secrets import check_key
 from connector_core.sign_on.settings import OidcSettings
-
-DATABASE_PREFIX = "sqlite:///"
-SHORTEST_HISTORY = timedelta(days=30)  # a repeated event of a forgotten incident would make a new ticket
-ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-
-
-def _database(value: str) -> str:
-    if is_postgresql(value):
-        if not is_whole(value):
-            raise ValueError(
-                "expected a URL like postgresql://user@host/database — in a user or a password write %40 for @, %2F "
-                "for /, %3A for :, %3F for ? and %25 for %"
-            )
-        return value
-    rest = value.removeprefix(DATABASE_PREFIX)
-    if rest == value or not rest or rest.startswith(":") or "?" in rest:
-        raise ValueError(
-            f"expected {DATABASE_PREFIX} and the path of a file, like sqlite:///var/connector.db, or a URL of"
-            " PostgreSQL, like postgresql://connector@db.example.com/connector"
-        )
-    return value
-
-
-#: First parts of the paths that this server has itself.
-OWN_PATHS = frozenset(
-    {
-        "account",
-        "activity",
-        "audit",
-        "deliveries",
-        "external",
-        "hand-over",
-        "healthz",
-        "integrations",
-        "links",
-        "login",
-        "logout",
-        "metrics",
-    }
-    | {"notifications", "oauth", "overview", "readyz", "routing", "sources", "static", "unfinished", "v1"}
-)
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-
-
-def _public_url(value: str) -> str:
-    url = http_address(value, example="https://connector.example.com")
-    path = urlsplit(url).path
-    first, *others = path.split("/")[1:] or [""]
-    if not _PATH.fullmatch(path) or {".", ".."} & {first, *others}:
-        raise ValueError("the path may have letters, digits and . _ ~ - between its slashes — choose a plain one")
-    if first in OWN_PATHS:
-        raise ValueError(f"/{first} is a path of the connector's own — choose another one, like /connector")
-    return url
-
-
-def _bare_host(value: str) -> str:
-    """Take an address of IPv6 with brackets, as it stands in URLs, too."""
-    return value[1:-1] if value.startswith("[") and value.endswith("]") else value
-
-
-def bracketed(host: str) -> str:
-    """Return a host as it stands in an address."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ip_network(value))
-    except ValueError as exc:
-        raise ValueError("expected an address like 10.0.0.7 or a network like 10.0.0.0/24 or fd00::/8") from exc
-
-
-def _address(host: str, port: int) -> str:
-    host = "localhost" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-    return f"http://{bracketed(host)}:{port}"
-
-
-def _strong(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    try:
-        for key in keys:
-            check_key(key.get_secret_value())
-    except ConfigError as exc:
-        raise ValueError(f"{exc.message} — make one with: openssl rand -base64 32") from exc
-    return keys
-
-
-def _nothing_is_empty(value: object) -> object:
-    """Read a key with nothing behind it as an empty section."""
-    return {} if value is None else value
-
-
-def _long_password(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not is_hash(value.get_secret_value()) and is_too_short(value):
-        raise ValueError(f"a password has at least {SHORTEST_SECRET} characters — choose a longer one")
-    return value
-
-
-def _password_hash(value: SecretStr) -> SecretStr:
-    if not is_hash(value.get_secret_value()):
-        raise ValueError("expected a hash, not the password itself — make it with: connector console hash-password")
-    return value
-
-
-def _proxy(value: str) -> str:
-    try:
-        return http_address(value, example="http://proxy.example.com:3128")
-    except ValueError as exc:
-        raise ValueError(f"{exc}, without user and password: these are proxy_user and proxy_password") from exc
-
-
-def _places(value: tuple[str, ...]) -> tuple[str, ...]:
-    Places.of(value)
-    return value
-
-
-def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
-    if Places.of(value).public:
-        raise ValueError("expected names and networks")
-    return value
-
-
-Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,126}$")]
 
 
 class Section(BaseModel):
@@ -170,7 +56,7 @@ class Section(BaseModel):
 class MetricsSettings(Section):
     """Who may read the figures at /metrics."""
 
-    host: Annotated[str, AfterValidator(_bare_host)] = Field(
+    host: Annotated[str, AfterValidator(bare_host)] = Field(
         "127.0.0.1", min_length=1, description="Address to serve /metrics at, where port is set."
     )
     port: int | None = Field(
@@ -210,22 +96,22 @@ class LimitSettings(Section):
 class ServerSettings(Section):
     """Where the HTTP server listens, and how others reach it."""
 
-    host: Annotated[str, AfterValidator(_bare_host)] = Field(
+    host: Annotated[str, AfterValidator(bare_host)] = Field(
         "127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all."
     )
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
-    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
-        default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
+    public_url: Annotated[str, AfterValidator(public_address)] = Field(
+        default_factory=lambda given: address_of(given.get("host", ""), given.get("port", 0)),
         description="Address under which people and the ticketing systems reach this server, with the path if it "
         "has one there, like https://example.com/connector. Default: the above.",
     )
-    limits: Annotated[LimitSettings, BeforeValidator(_nothing_is_empty)] = LimitSettings()
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+    limits: Annotated[LimitSettings, BeforeValidator(nothing_is_empty)] = LimitSettings()
+    trusted_proxies: tuple[Annotated[str, AfterValidator(one_network)], ...] = Field(
         ("127.0.0.1", "::1"),
         description="Addresses or networks of proxies in front of this server, whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed; [] for nobody's.",
     )
-    metrics: Annotated[MetricsSettings, BeforeValidator(_nothing_is_empty)] = MetricsSettings()
+    metrics: Annotated[MetricsSettings, BeforeValidator(nothing_is_empty)] = MetricsSettings()
 
     @property
     def public_path(self) -> str:
@@ -242,12 +128,12 @@ class ServerSettings(Section):
 class OutboundSettings(Section):
     """How calls to ticketing systems and platforms go out; environment variables such as HTTPS_PROXY mean nothing."""
 
-    proxy: Annotated[str | None, AfterValidator(lambda value: None if value is None else _proxy(value))] = Field(
+    proxy: Annotated[str | None, AfterValidator(lambda value: None if value is None else proxy_address(value))] = Field(
         None, description="Proxy that calls go through, http or https. Default: none."
     )
     proxy_user: str = Field("", description="User name for the proxy.")
     proxy_password: SecretStr | None = Field(None, min_length=1, description="Password for the proxy.")
-    no_proxy: Annotated[tuple[str, ...], AfterValidator(_hosts)] = Field(
+    no_proxy: Annotated[tuple[str, ...], AfterValidator(known_hosts)] = Field(
         ("localhost", "127.0.0.0/8", "::1"),
         description="What is called without the proxy: names, *.example.com for all below one, or networks.",
     )
@@ -257,7 +143,7 @@ class OutboundSettings(Section):
         description="PEM file of certificate authorities to trust beside the usual ones; "
         "a relative path starts at this file's folder.",
     )
-    allow: Annotated[tuple[str, ...], AfterValidator(_places)] | None = Field(
+    allow: Annotated[tuple[str, ...], AfterValidator(known_places)] | None = Field(
         None,
         min_length=1,
         description="The only hosts that what is made in set-up may call: names, *.example.com for all below one, "
@@ -270,7 +156,7 @@ class OutboundSettings(Section):
 class UserEntry(Section):
     """One person who may use the console."""
 
-    password_hash: Annotated[SecretStr, AfterValidator(_password_hash)] = Field(
+    password_hash: Annotated[SecretStr, AfterValidator(hashed_password)] = Field(
         description="Hash of the password, made with: connector console hash-password."
     )
     role: Literal["admin", "viewer"] = Field("viewer", description="admin may change things, viewer only look.")
@@ -283,13 +169,13 @@ class ConsoleSettings(Section):
     """The web console."""
 
     enabled: bool = Field(True, description="false leaves the console out; events and webhooks are still taken.")
-    password: Annotated[SecretStr | None, AfterValidator(_long_password)] = Field(
+    password: Annotated[SecretStr | None, AfterValidator(long_password)] = Field(
         None,
         min_length=1,
         description="Password, or its hash, of the single administrator; the short form of users. "
         "With none of these, and no oidc, nobody can sign in.",
     )
-    users: Annotated[dict[UserName, UserEntry], BeforeValidator(_nothing_is_empty)] = Field(
+    users: Annotated[dict[UserName, UserEntry], BeforeValidator(nothing_is_empty)] = Field(
         default_factory=dict, description="The people who may use the console, by the name they sign in with."
     )
     oidc: OidcSettings | None = Field(
@@ -340,32 +226,14 @@ class ReconcileSettings(Section):
     )
 
 
-def _long_enough(value: timedelta) -> timedelta:
-    if value < SHORTEST_HISTORY:
-        raise ValueError(f"what is over has to be kept for {SHORTEST_HISTORY.days} days at least")
-    return value
-
-
 class HistorySettings(Section):
     """What is kept of links that are over."""
 
-    keep: Annotated[Duration, AfterValidator(_long_enough)] | None = Field(
+    keep: Annotated[Duration, AfterValidator(long_enough)] | None = Field(
         None,
         description="How long a link is kept, with its timeline, after incident and ticket were both closed; "
         "30d at least. Default: for ever.",
     )
-
-
-def _bytes(value: object) -> object:
-    """Read a size as settings write it, such as 200MiB; a number stays as it is."""
-    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('expected a size like "50MiB" or "2GiB"')
-    return int(match[1]) * _UNITS[match[2]]
-
-
-_SIZE = re.compile(r"(\d{1,6})(MiB|GiB)")
-_UNITS = {"MiB": 1024**2, "GiB": 1024**3}
 
 
 class DeliveryLogSettings(Section):
@@ -376,13 +244,13 @@ class DeliveryLogSettings(Section):
     payloads: DurationOrNothing = duration_field(
         "3d", "How long headers and bodies are kept, sealed and without secrets; 0s for not at all."
     )
-    most: Annotated[
-        int, BeforeValidator(_bytes), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE.pattern}$"})
-    ] = Field(
-        200 * 1024**2,
-        ge=1024**2,
-        description="What headers and bodies may take together; of more, the oldest go first.",
-        json_schema_extra={"default": "200MiB"},
+    most: Annotated[int, BeforeValidator(size), WithJsonSchema({"type": "string", "pattern": f"^{SIZE.pattern}$"})] = (
+        Field(
+            200 * 1024**2,
+            ge=1024**2,
+            description="What headers and bodies may take together; of more, the oldest go first.",
+            json_schema_extra={"default": "200MiB"},
+        )
     )
 
 
@@ -401,13 +269,6 @@ class SourceEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the incident source plugin.")
-
-
-def _time_of_day(text: str) -> str:
-    at = time_of_day(text)
-    if at is None:
-        raise ValueError("use nightly, a time like 03:30, or off")
-    return at
 
 
 class FieldEntry(Section):
@@ -448,10 +309,10 @@ class IntegrationEntry(BaseModel):
         description="How fields are synced, by name: a direction, or direction and on_conflict. "
         "Default: title, priority and status both ways, description from the ticket; the latest change wins.",
     )
-    comments: Annotated[CommentsEntry, BeforeValidator(_nothing_is_empty)] = Field(
+    comments: Annotated[CommentsEntry, BeforeValidator(nothing_is_empty)] = Field(
         CommentsEntry(), description="Which comments are carried. Default: none."
     )
-    test: Annotated[str, AfterValidator(_time_of_day)] = Field(
+    test: Annotated[str, AfterValidator(daily_time)] = Field(
         "off", description="When a test incident is sent each day: nightly (03:00), a time like 03:30 in UTC, or off."
     )
 
@@ -461,10 +322,10 @@ class OrganizationEntry(Section):
 
     name: str | None = Field(None, min_length=1, description="What people read. Default: the id.")
     source: SourceEntry | None = Field(None, description="The incident platform.")
-    integrations: Annotated[dict[Identifier, IntegrationEntry], BeforeValidator(_nothing_is_empty)] = Field(
+    integrations: Annotated[dict[Identifier, IntegrationEntry], BeforeValidator(nothing_is_empty)] = Field(
         default_factory=dict, description="Connections to ticketing systems, by id; ids are unique across the file."
     )
-    notifications: Annotated[dict[Identifier, NotifierEntry], BeforeValidator(_nothing_is_empty)] = Field(
+    notifications: Annotated[dict[Identifier, NotifierEntry], BeforeValidator(nothing_is_empty)] = Field(
         default_factory=dict, description="Who is told of what needs attention, and by which channel, by id."
     )
     routing: Annotated[RoutingRules, AfterValidator(checked)] | None = Field(
@@ -477,7 +338,7 @@ class OrganizationEntry(Section):
 class ConfigFile(Section):
     """The whole file."""
 
-    database: Annotated[str, AfterValidator(_database)] = Field(
+    database: Annotated[str, AfterValidator(database_address)] = Field(
         "sqlite:///var/connector.db",
         description="Where everything is kept: sqlite:/// and the path of a file, which starts at this file's folder "
         "when it is relative, or a URL of PostgreSQL (postgresql://user@host/database).",
@@ -487,25 +348,25 @@ class ConfigFile(Section):
         description="Where the daemon takes commands on its host, the path of a Unix socket in a folder that its user "
         "may write. Default: beside the file of SQLite; none with PostgreSQL.",
     )
-    secret_key: Annotated[OneOrMoreSecrets, AfterValidator(_strong)] = Field(
+    secret_key: Annotated[OneOrMoreSecrets, AfterValidator(strong_keys)] = Field(
         description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "
         "With a list the first seals and all open."
     )
-    server: Annotated[ServerSettings, BeforeValidator(_nothing_is_empty)] = ServerSettings()
-    console: Annotated[ConsoleSettings, BeforeValidator(_nothing_is_empty)] = ConsoleSettings()
-    outbound: Annotated[OutboundSettings, BeforeValidator(_nothing_is_empty)] = OutboundSettings()
-    engine: Annotated[EngineSettings, BeforeValidator(_nothing_is_empty)] = EngineSettings()
-    reconcile: Annotated[ReconcileSettings, BeforeValidator(_nothing_is_empty)] = ReconcileSettings()
-    history: Annotated[HistorySettings, BeforeValidator(_nothing_is_empty)] = HistorySettings()
-    delivery_log: Annotated[DeliveryLogSettings, BeforeValidator(_nothing_is_empty)] = DeliveryLogSettings()
-    logging: Annotated[LoggingSettings, BeforeValidator(_nothing_is_empty)] = LoggingSettings()
+    server: Annotated[ServerSettings, BeforeValidator(nothing_is_empty)] = ServerSettings()
+    console: Annotated[ConsoleSettings, BeforeValidator(nothing_is_empty)] = ConsoleSettings()
+    outbound: Annotated[OutboundSettings, BeforeValidator(nothing_is_empty)] = OutboundSettings()
+    engine: Annotated[EngineSettings, BeforeValidator(nothing_is_empty)] = EngineSettings()
+    reconcile: Annotated[ReconcileSettings, BeforeValidator(nothing_is_empty)] = ReconcileSettings()
+    history: Annotated[HistorySettings, BeforeValidator(nothing_is_empty)] = HistorySettings()
+    delivery_log: Annotated[DeliveryLogSettings, BeforeValidator(nothing_is_empty)] = DeliveryLogSettings()
+    logging: Annotated[LoggingSettings, BeforeValidator(nothing_is_empty)] = LoggingSettings()
     plugins: Annotated[
-        dict[str, Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]], BeforeValidator(_nothing_is_empty)
+        dict[str, Annotated[dict[str, Any], BeforeValidator(nothing_is_empty)]], BeforeValidator(nothing_is_empty)
     ] = Field(default_factory=dict, description="Settings that all integrations of a plugin share, by its name.")
     disabled_plugins: list[str] = Field(
         default_factory=list, description="Names of installed plugins that are not to be loaded."
     )
     organizations: Annotated[
-        dict[Identifier, Annotated[OrganizationEntry, BeforeValidator(_nothing_is_empty)]],
-        BeforeValidator(_nothing_is_empty),
+        dict[Identifier, Annotated[OrganizationEntry, BeforeValidator(nothing_is_empty)]],
+        BeforeValidator(nothing_is_empty),
     ] = Field(default_factory=dict, description="The tenants, by id.")

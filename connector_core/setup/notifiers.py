@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config
-from connector_core.config.models import ID_PATTERN
+from connector_core.config.values import ID_PATTERN
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import AnswerUnfit

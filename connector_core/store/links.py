@@ -6,23 +6,18 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
-from connector_core.contract.models import FieldName, Site, TicketSnapshot
-from connector_core.contract.times import is_late, is_later, is_order_known
+from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value
+from connector_core.contract.models import FieldName, Site
 from connector_core.store import (
+    achieved,
     audit,
     comments,
-    early,
     gone,
-    inbox,
     lanes,
-    life,
     link_status,
     looks,
-    shown_tickets,
     timeline,
 )
-from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, Scope, reads, writes
 from connector_core.store.records import (
     DIFFERS,
@@ -34,7 +29,6 @@ from connector_core.store.records import (
     LinkState,
     LinkStatus,
     OpenTickets,
-    OurWrite,
     Progress,
     TimelineEntry,
     TimelineKind,
@@ -43,11 +37,8 @@ from connector_core.store.rows import (
     LINK_COLUMNS,
     LINK_TABLES,
     NO_TESTS,
-    must_read_time,
     read_base,
-    read_incident,
     read_link,
-    write_base,
     write_json,
     write_time,
 )
@@ -114,132 +105,6 @@ def follows(db: Connection, organization: str, ticket_id: str) -> bool:
     """Return whether a link of an organization has a ticket, or is just being created and may get it."""
     (found,) = db.execute(FOLLOWS, (organization, ticket_id, organization)).fetchone()
     return bool(found)
-
-
-def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bool:
-    """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
-    until = progress.calling_until
-    if not (lanes.is_held(db, held) if until is None else lanes.begin_call(db, held, until)):
-        return False
-    link_id = held.link_id
-    if progress.follows is not None and not gone.follow(db, link_id, progress.follows, now):
-        return True  # another link was faster; the lane looks again
-    if progress.ticket is not None:
-        _keep_receipt(db, link_id, progress.ticket, now)
-    if progress.base is not None:
-        _agree(db, link_id, progress.base)
-    _keep_attempt(db, link_id, progress)
-    if progress.written is not None:
-        _keep_our_write(db, link_id, progress.written, now)
-    if progress.status is not None and not _is_given_up(db, link_id):
-        link_status.keep_status(db, link_id, progress.status, now)
-    if progress.hints:
-        db.execute(
-            "UPDATE link SET hints = MAX(0, hints - ?1), hinted_by = CASE WHEN hints > ?1 THEN hinted_by ELSE '' END"
-            " WHERE id = ?2",
-            (progress.hints, link_id),
-        )
-    comments.record(db, link_id, progress, now)
-    if progress.stays_without:
-        looks.end(db, link_id, now)
-    if progress.settled:
-        _settle(db, held)
-    timeline.append(db, link_id, progress.entries)
-    return True
-
-
-def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
-    """Store that a create begins, or that what came of one is known; or that a ticket has our mark."""
-    if progress.marked:
-        db.execute("UPDATE link SET mark_due = 0 WHERE id = ?", (link_id,))
-    if progress.attempt_settled:
-        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
-    if progress.attempted_at is not None and progress.attempted_incident is not None:
-        incident = progress.attempted_incident.model_dump_json(exclude_none=True)
-        db.execute(
-            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
-            (write_time(progress.attempted_at), incident, link_id),
-        )
-
-
-def _record_and_count(db: Connection, held: Claim, progress: Progress, now: datetime) -> tuple[bool, Place | None]:
-    """Store what a step achieved; where something is about to be made, count it as a sign of life."""
-    is_held = record(db, held, progress, now)
-    is_sign = is_held and progress.is_about_to_make and life.has_begun(db)
-    return is_held, life.beat(db, now) if is_sign else None
-
-
-def _is_given_up(db: Connection, link_id: int) -> bool:
-    """Return whether a person gave the link up: if that was while its lane was at work, it stays so."""
-    (code,) = db.execute("SELECT code FROM link WHERE id = ?", (link_id,)).fetchone()
-    return bool(code == DISCARDED)
-
-
-def _keep_receipt(db: Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
-    """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way.
-
-    Where that cannot be told, since one of them lies ahead, the ticket is read.
-    """
-    row = db.execute("SELECT integration_id, ticket FROM link WHERE id = ?", (link_id,)).fetchone()
-    if row["ticket"] is not None:
-        known = TicketSnapshot.model_validate_json(row["ticket"])
-        if not is_late(receipt, known, now):
-            receipt = receipt.over(known)
-            shown_tickets.keep_ticket(db, link_id, receipt, now)
-            shown_tickets.note_move(db, link_id, known, receipt, now)
-        return
-    shown_tickets.keep_ticket(db, link_id, receipt, now)
-    before = early.take(db, row["integration_id"], receipt.id)
-    is_told = early.take_hint(db, row["integration_id"], receipt.id)
-    if is_told or (before is not None and not is_order_known(before, receipt, now)):
-        db.execute("UPDATE link SET hints = hints + 1 WHERE id = ?", (link_id,))
-        lanes.wake(db, link_id, now)
-    if before is not None and is_late(receipt, before, now):
-        before = before.over(receipt)
-        shown_tickets.keep_ticket(db, link_id, before, now)
-        values = {**shown_tickets.differences(receipt, before), "via": "early"}
-        entry = TimelineEntry(TimelineKind.TICKET_CHANGED, "ticket", now, values)
-        timeline.append(db, link_id, (entry,))
-
-
-def _agree(db: Connection, link_id: int, base: Mapping[FieldName, Agreed]) -> None:
-    """Replace what was agreed on, field by field: a person may have settled another one meanwhile."""
-    (known,) = db.execute("SELECT base FROM link WHERE id = ?", (link_id,)).fetchone()
-    db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base({**read_base(known), **base}), link_id))
-
-
-def _keep_our_write(db: Connection, link_id: int, written: OurWrite, now: datetime) -> None:
-    """Store the incident as our write left it; its place in the order of events stays.
-
-    An event that arrived while the call was under way has the last word where it tells of something later or, when the
-    platform told no time of our write, carries another value than the one we replaced.
-    """
-    row = db.execute(
-        "SELECT incident.body, incident.occurred_at, link.organization, link.incident_id FROM link"
-        " JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id"
-        " WHERE link.id = ?",
-        (link_id,),
-    ).fetchone()
-    if written.at is not None and is_later(must_read_time(row["occurred_at"]), written.at, now):
-        return
-    incident = read_incident(row["body"])
-    for name, (before, after) in written.fields.items():
-        if written.at is not None or incident_value(incident, name) == before:
-            incident = with_value(incident, name, after)
-    db.execute(
-        "UPDATE incident SET body = ?, status = ? WHERE organization = ? AND id = ?",
-        (incident.model_dump_json(exclude_none=True), incident.status, row["organization"], row["incident_id"]),
-    )
-    inbox.wake_others(db, link_id, now)
-
-
-def _settle(db: Connection, held: Claim) -> None:
-    """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
-    db.execute(
-        "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
-        " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
-        (held.link_id, held.wakes),
-    )
 
 
 def find(  # noqa: PLR0913 - each is one way to narrow the list
@@ -341,7 +206,7 @@ def _write_again(db: Connection, link_id: int) -> None:
         if agreed.unkept
     }
     if unkept:
-        _agree(db, link_id, unkept)
+        achieved.agree(db, link_id, unkept)
 
 
 def discard(db: Connection, link_id: int, now: datetime) -> LinkState:
@@ -353,7 +218,7 @@ def discard(db: Connection, link_id: int, now: datetime) -> LinkState:
     link = read_link(row)
     given_up: dict[str, object] = {"state": link.status.state, "code": link.status.code, "reason": link.status.reason}
     if link.ticket is not None and link.status.state is not LinkState.GONE:
-        _agree(db, link_id, as_they_are(link.incident, link.ticket))
+        achieved.agree(db, link_id, as_they_are(link.incident, link.ticket))
         status = LinkStatus(LinkState.IN_SYNC)
     else:
         status = LinkStatus(LinkState.PAUSED, DISCARDED)
@@ -389,7 +254,7 @@ def resolve(db: Connection, link_id: int, name: FieldName, winner: Side, now: da
     else:
         shown = link.base[name].ticket if link.ticket is None else ticket_value(link.ticket, name)
         agreed = Agreed(incident=incident, ticket=shown, pending=Side.INCIDENT, sent=shown)
-    _agree(db, link_id, {name: agreed})
+    achieved.agree(db, link_id, {name: agreed})
     audit.note_link(db, Act.DECIDED, link_id, {name: (None, winner)})
     values = {"field": name, "winner": winner}
     timeline.append(db, link_id, (TimelineEntry(TimelineKind.CONFLICT_RESOLVED, "connector", now, values),))
@@ -424,7 +289,7 @@ class Links(Noun):
         Before something is made, that is told beside the database: a copy of before is then known to lack it.
         """
         scope = Scope("link_id", held.link_id)
-        is_held, place = self._database.write(scope, lambda db: _record_and_count(db, held, progress, now))
+        is_held, place = self._database.write(scope, lambda db: achieved.record_and_count(db, held, progress, now))
         if place is not None:
             self._database.beside.keep(place)
         return is_held

@@ -23,7 +23,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import PostgreSQL
 from connector_core.secrets import SecretBox, WrongKey
-from connector_core.store import health, lanes, life, nodes, postgres_schema, sealing, secrets
+from connector_core.store import health, lanes, life, nodes, postgres_schema, postgres_steps, sealing, secrets
 from connector_core.store import postgres_connections as connections
 from connector_core.store.beside import BesideFile
 from connector_core.store.connection import connect
@@ -198,7 +198,7 @@ def _copy_all(db: sqlite3.Connection, raw: Raw, tell: Tell) -> Moved:
 
 def _tables(db: sqlite3.Connection) -> list[_Table]:
     """Return our tables, in an order in which each comes after those that it names rows of."""
-    order = [*postgres_schema.TABLES, *postgres_schema.LATER]
+    order = [*postgres_steps.TABLES, *postgres_steps.LATER]
     found = {
         str(row[0])
         for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -16,8 +16,8 @@ from connector_core.store.connection import connect
 from connector_core.store.driver import require_driver
 from connector_core.store.filelock import FileLock
 from connector_core.store.nouns import EVERYBODY
-from connector_core.store.schema import finishing, migrations
 from connector_core.store.sqlite import SQLiteDatabase
+from connector_core.store.steps import finishing, migrations
 from connector_core.store.store import Store
 
 

@@ -24,7 +24,7 @@ from connector_core.store.daemon_lock import daemon_lock
 from connector_core.store.driver import require_driver
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import unknown
-from connector_core.store.schema import finishing, migrations
+from connector_core.store.steps import finishing, migrations
 
 if TYPE_CHECKING:
     from connector_core.store.postgres_connections import Raw

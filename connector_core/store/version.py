@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
-#: The last migration of `schema.py`.
+#: The last migration of `steps`.
 LATEST = "m035_sessions_of_people"
 
 

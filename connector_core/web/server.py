@@ -19,18 +19,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.config.models import ServerSettings, bracketed
+from connector_core.config.models import ServerSettings
+from connector_core.config.values import bracketed
 from connector_core.contract.errors import ConfigError
 from connector_core.sign_on.tokens import require_library
 from connector_core.stopping import StopDeadline
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.client_address import ClientAddress
-from connector_core.web.connections import Connections, Limits
+from connector_core.web.connections import Connections
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.console.visits import lost, unguarded
 from connector_core.web.health import Health
+from connector_core.web.limits import Limits
 from connector_core.web.metrics import METRICS, BuildInfo, LoopGauges, OwnAddress, StoreGauges
 from connector_core.web.public_path import PublicPath
 from connector_core.web.receive import Deliveries, Receiver

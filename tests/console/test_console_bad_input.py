@@ -46,6 +46,7 @@ def test_declined_consent(person):
     person.sees("Access is authorized.")
 
 
+@pytest.mark.extended
 def test_missing_product(person):
     """An account without Jira is told who can help; with Jira the same button works."""
     person.start()
@@ -76,6 +77,7 @@ def test_forged_and_used_state(person):
     person.sees("Avery Agent")
 
 
+@pytest.mark.extended
 def test_several_sites(person):
     """The site is chosen in the browser, and the list follows it."""
     neighbour(person.stage)
@@ -89,6 +91,7 @@ def test_several_sites(person):
     person.sees("Support (SUP)")
 
 
+@pytest.mark.extended
 def test_other_account_is_shown_and_taken_over_when_meant(person):
     """Somebody else's approval changes nothing until it was seen and is meant; it can be left too."""
     person.start()
@@ -146,6 +149,7 @@ def test_list_that_fails_to_load_keeps_the_answers(person):
     person.is_at("Request Types")
 
 
+@pytest.mark.extended
 def test_choice_that_has_vanished(person):
     """It is said on the page and refused when sent; another choice works."""
     person.start()
@@ -183,6 +187,7 @@ def test_two_tabs(person):
     person.sees("Updated.")
 
 
+@pytest.mark.extended
 def test_back_button_and_double_submit(person):
     """Going back shows the page again, and a form that is sent twice makes one integration."""
     person.start()

@@ -256,6 +256,7 @@ def unlinked(said, visitor, stage, seen):
 STATES = (in_sync, differing, refused_deliveries, blocked, outage, revoked, disabled, unlinked)
 
 
+@pytest.mark.extended
 def test_every_surface_says_the_same_in_every_state(visitor):
     """Each state is brought about for good, looked at everywhere, and ended; the next begins from there."""
     visitor.log_in()

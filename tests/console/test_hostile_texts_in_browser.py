@@ -25,6 +25,7 @@ def served(tmp_path, monkeypatch):
     yield from stored.serve_hostile(tmp_path, monkeypatch)
 
 
+@pytest.mark.extended
 def test_a_browser_runs_no_text_of_others_on_any_page(served, browser):
     """No script of theirs, no dialog, nothing that the policy had to stop, and no call that leaves this machine."""
     reader = Visitor(served.url)

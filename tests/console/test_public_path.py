@@ -10,7 +10,7 @@ import pytest
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from connector_core.config.models import OWN_PATHS
+from connector_core.config.values import OWN_PATHS
 from connector_core.web.console import pages
 from tests.support.served import ADMIN, ServedLink, Visitor
 

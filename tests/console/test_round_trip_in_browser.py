@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 
+@pytest.mark.extended
 def test_a_test_incident_is_watched_until_it_has_come_back(person):
     """From Activate to the verdict by clicks alone; the page follows by itself."""
     person.set_up()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.person import Person
@@ -47,6 +48,7 @@ def test_somebody_else_authorizes_access(person, browser):
     person.sees("Avery Agent")
 
 
+@pytest.mark.extended
 def test_somebody_else_pastes_the_webhook_secret(person, browser):
     """The step asks for one secret; an empty answer does not use the link up."""
     person.set_up()

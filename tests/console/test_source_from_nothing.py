@@ -98,6 +98,7 @@ def set_up(stage):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.extended
 def test_another_key_is_another_organization(person):
     """The page says beforehand what that means, and afterwards whose incidents they are now."""
     set_up(person.stage)
@@ -147,6 +148,7 @@ def test_back_and_double_clicks(person):
     person.is_at("Connect Xyte")
 
 
+@pytest.mark.extended
 def test_reading_anew_and_removing_by_clicking(person):
     """Each asks first; afterwards the front page offers to connect again."""
     set_up(person.stage)
@@ -164,6 +166,7 @@ def test_reading_anew_and_removing_by_clicking(person):
     person.is_at("Incident Platform")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 390)])
 def test_axe_finds_nothing_serious_about_sources(browser, stage, scheme, width):
     """No page of it has a serious finding, in the dark on a phone; none is wider than that."""

@@ -9,7 +9,7 @@ import pytest
 from connector_core.contract.models import NOT_CHECKED, Finding, Severity
 from connector_core.health.checkups import UNCHECKED_AGAIN_AFTER, is_due
 from connector_core.store import Checkup, LinkState, LinkStatus, Progress, Run, StoredEntry
-from connector_core.store.postgres_schema import TABLES
+from connector_core.store.postgres_steps import TABLES
 from connector_core.words.names import Names
 from connector_core.words.timeline import told
 from tests.support.rows import everything

@@ -15,6 +15,7 @@ from tests.support.served import Served
 STEP = "/integrations/acme-desk/setup/step/webhook"
 
 
+@pytest.mark.extended
 def test_the_connector_registers_it_once_the_scope_is_granted(person):
     """Chosen after a consent without the scope: the step says so, consent asks for it, and changes sync at once."""
     page, stage = person.page, person.stage

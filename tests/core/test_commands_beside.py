@@ -13,7 +13,7 @@ from connector_core.cli.beside import caller, place, wire
 from connector_core.cli.beside.door import _may
 from connector_core.cli.main import _COMMANDS
 from connector_core.config import read_config
-from connector_core.config.models import DATABASE_PREFIX
+from connector_core.config.values import DATABASE_PREFIX
 
 KEY = "secret_key: a passphrase of many letters\n"
 

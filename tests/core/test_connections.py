@@ -20,15 +20,8 @@ from uvicorn.server import ServerState
 from connector_core.config.models import LimitSettings
 from connector_core.local_server import LocalServer
 from connector_core.metrics import Metrics
-from connector_core.web.connections import (
-    FREE_PIECES,
-    MAX_HEADERS,
-    MAX_PIPELINED,
-    RESERVED_DESCRIPTORS,
-    Connections,
-    Limits,
-    spare_descriptors,
-)
+from connector_core.web.connections import FREE_PIECES, MAX_HEADERS, MAX_PIPELINED, Connections
+from connector_core.web.limits import RESERVED_DESCRIPTORS, Limits, spare_descriptors
 from connector_core.web.waiting import Waiting
 from tests.support.faults.strangers_app import HOOK_SECRETS, hook_signature, open_app
 

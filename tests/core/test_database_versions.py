@@ -19,7 +19,7 @@ from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import private, schema
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
-from connector_core.store.schema import migrations
+from connector_core.store.steps import migrations
 from tests.support.postgres import connected
 
 KEY = "a passphrase of many letters"

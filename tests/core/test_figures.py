@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from connector_core import EventType, Priority
-from connector_core.store import Figures, Progress, Span, TimelineEntry, TimelineKind, as_one, postgres_schema, schema
+from connector_core.store import (
+    Figures,
+    Progress,
+    Span,
+    TimelineEntry,
+    TimelineKind,
+    as_one,
+    postgres_schema,
+    postgres_steps,
+    steps,
+)
 from connector_core.store.figures import DAYS_FOR, HOURS_FOR
 from connector_core.store.records.figures import COUNTS, FIRST_BUCKET, LAST_BUCKET, bucket_of, quantile
 from tests.support.activation import active_record
@@ -214,14 +224,14 @@ def _migrate_again(place):
     if hasattr(place, "url"):
         with psycopg.connect(place.url, autocommit=True) as raw:
             raw.execute("DROP TABLE figure, figure_time")
-            done = [name for name in postgres_schema.MIGRATIONS if name != "m030_figures"]
+            done = [name for name in postgres_steps.MIGRATIONS if name != "m030_figures"]
             raw.execute("DELETE FROM migration WHERE name = 'm030_figures'")
             postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
         return
     with closing(sqlite3.connect(place, isolation_level=None)) as raw:
         raw.executescript("DROP TABLE figure; DROP TABLE figure_time;")
         raw.execute("DELETE FROM _sqlite_migrations WHERE name = 'm030_figures'")
-        schema.migrations.apply(Database(raw))
+        steps.migrations.apply(Database(raw))
 
 
 # Times

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from connector_core.store import postgres_schema
-from connector_core.store.schema import migrations
+from connector_core.store import postgres_steps
+from connector_core.store.steps import migrations
 from connector_core.store.version import LATEST
 from tools.migrations import landed
 
@@ -37,7 +37,7 @@ def test_no_landed_migration_was_edited():
 def test_migrations_are_in_order_on_both_databases():
     """By their numbers, which nobody uses twice; and the last one is what says of which version a database is."""
     of_sqlite = [step.name for step in migrations._migrations]
-    of_postgresql = list(postgres_schema.MIGRATIONS)
+    of_postgresql = list(postgres_steps.MIGRATIONS)
 
     for names in (of_sqlite, of_postgresql):
         assert names == sorted(names)

@@ -19,7 +19,7 @@ from connector_core.store import (
     TimelineEntry,
     TimelineKind,
     activity,
-    schema,
+    steps,
 )
 from tests.support.activation import active_record
 from tests.support.rows import sql
@@ -148,14 +148,14 @@ def test_links_of_before_are_in_the_list(tmp_path, store, links):
     assert len(links) == 5
     expected = sql(store, "SELECT * FROM link_listed ORDER BY link_id")
     copy = Database(sqlite3.connect(tmp_path / "before.db", isolation_level=None), execute_plugins=False)
-    schema.migrations.apply(copy, stop_before="m029_lists")
+    steps.migrations.apply(copy, stop_before="m029_lists")
     copy.conn.execute("ATTACH ? AS old", (str(store.database.path),))
     copy.conn.execute("PRAGMA foreign_keys = OFF")
     for table in ("incident", "link"):
         columns = ", ".join(column.name for column in copy[table].columns)
         copy.conn.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old.{table}")  # noqa: S608 - ours
 
-    schema.migrations.apply(copy)
+    steps.migrations.apply(copy)
 
     assert [tuple(row) for row in copy.conn.execute("SELECT * FROM link_listed ORDER BY link_id")] == expected
     copy.conn.close()

@@ -20,10 +20,10 @@ from connector_core.cli.main import cli
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import PostgreSQL
 from connector_core.secrets import SecretBox
-from connector_core.store import schema
+from connector_core.store import steps
 from connector_core.store.moving import Moved, move
 from connector_core.store.opening import open_store
-from connector_core.store.postgres_schema import LATER, TABLES
+from connector_core.store.postgres_steps import LATER, TABLES
 from connector_core.store.version import LATEST
 from connector_core.testing import FrozenClock
 from tests.core.conftest import PASSPHRASE
@@ -231,7 +231,7 @@ def test_a_file_of_another_version_is_refused(tmp_path, target, change, code):
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         database = Database(raw)
-        schema.migrations.apply(database, stop_before=LATEST if change == "older" else None)
+        steps.migrations.apply(database, stop_before=LATEST if change == "older" else None)
         if change == "newer":
             raw.execute(
                 "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector_core', 'm999', '')"
@@ -326,6 +326,7 @@ def test_nobody_writes_the_file_meanwhile(full, target):
     assert seen == {"database is locked"}
 
 
+@pytest.mark.extended
 def test_a_long_table_is_not_in_memory(store, database_place, target, clock):
     """However many rows there are, few are held at a time."""
     open_links(store, clock, 1)
@@ -380,6 +381,7 @@ moving.move(Path(source), PostgreSQL(url), SecretBox([SecretStr(passphrase)]), d
 """
 
 
+@pytest.mark.extended
 def test_a_move_that_is_killed_when_all_is_copied_is_ended_by_the_next(full, target):
     """The copy is there as a whole; it is said so, the file counts as a backup, and nothing is copied twice."""
     with closing(open_store(full, BOX)) as store:

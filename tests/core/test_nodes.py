@@ -201,6 +201,7 @@ def test_who_has_just_begun_buries_whom_it_saw_alive(nodes):
     assert second.state(frozen) != "lost"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("judges_after_s", "is_buried"), [(JUDGES_AFTER_S, False), (0.0, True)])
 def test_a_server_that_was_started_again_lets_nobody_be_buried(monkeypatch, judges_after_s, is_buried):
     """All sessions are gone, and one node is back before the other; without the rule that one would be buried."""
@@ -467,6 +468,7 @@ def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, database_p
     assert of_second.result(SOON_S) == []
 
 
+@pytest.mark.extended
 @ON_SERVER
 def test_engines_of_several_nodes_hold_the_share_together(nodes, clock):
     """Three nodes with work for all of them: never more at once than one integration may have, and all is done."""
@@ -503,6 +505,7 @@ def test_engines_of_several_nodes_hold_the_share_together(nodes, clock):
     assert 1 <= most[0] <= 4
 
 
+@pytest.mark.extended
 @ON_SERVER
 def test_nodes_hammer_one_database_without_a_circle_of_waits(nodes, database_place, clock):
     """Events, claims, results, burials and take-overs from two nodes at once: all is done, and counts are exact."""

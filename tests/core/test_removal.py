@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlite_utils import Database
 
-from connector_core.store import Actor, Via, schema
+from connector_core.store import Actor, Via, steps
 from connector_core.store.acting import acting
 from connector_core.store.removal import OF_LINK, OF_NOBODY, OF_ORGANIZATION
 from tests.support.activation import active_record
@@ -26,7 +26,7 @@ def columns():
     """Return the columns of every table of ours, with their types, whether they may be empty, and the keys."""
     database = Database(memory=True)
     with closing(database.conn):
-        schema.migrations.apply(database)
+        steps.migrations.apply(database)
         return {
             name: [
                 (row[1], row[2], bool(row[3]), row[5]) for row in database.conn.execute(f"PRAGMA table_info('{name}')")

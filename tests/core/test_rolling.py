@@ -13,7 +13,7 @@ from connector_core import RetryLater
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import PostgreSQL
 from connector_core.secrets import SecretBox
-from connector_core.store import postgres_schema, rolling, schema
+from connector_core.store import postgres_steps, rolling, schema, steps
 from connector_core.store.daemon_lock import daemon_lock
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
@@ -62,14 +62,14 @@ def later(monkeypatch):
     def teach():
         with monkeypatch.context() as patch:
             patch.setattr("connector_core.store.version.LATEST", ADDED)
-            patch.setitem(postgres_schema.MIGRATIONS, ADDED, lambda run: run(ADD))
-            patch.setitem(postgres_schema.FINISHING, REMOVED, lambda run: run(REMOVE))
-            for steps, name, statement in (
-                (schema.migrations, ADDED, ADD),
-                (schema.finishing, REMOVED, REMOVE),
+            patch.setitem(postgres_steps.MIGRATIONS, ADDED, lambda run: run(ADD))
+            patch.setitem(postgres_steps.FINISHING, REMOVED, lambda run: run(REMOVE))
+            for kind, name, statement in (
+                (steps.migrations, ADDED, ADD),
+                (steps.finishing, REMOVED, REMOVE),
             ):
-                patch.setattr(steps, "_migrations", list(steps._migrations))
-                steps(name=name)(lambda db, statement=statement: db.conn.execute(statement))
+                patch.setattr(kind, "_migrations", list(kind._migrations))
+                kind(name=name)(lambda db, statement=statement: db.conn.execute(statement))
             yield
 
     return teach
@@ -221,12 +221,12 @@ def parts(db):
 
 def test_a_migration_only_adds():
     """Since several versions may work on one database: nothing goes, and no row needs a value that it did not need."""
-    names = [step.name for step in schema.migrations._migrations]
+    names = [step.name for step in steps.migrations._migrations]
     for name in names[names.index(FIRST_ROLLING) + 1 :]:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-            schema.migrations.apply(Database(db), stop_before=name)
+            steps.migrations.apply(Database(db), stop_before=name)
             before = parts(db)
-            schema.migrations.apply(Database(db), stop_before=names[names.index(name) + 1 :])
+            steps.migrations.apply(Database(db), stop_before=names[names.index(name) + 1 :])
             after = parts(db)
         tables = {part.removeprefix("table ") for part in before if part.startswith("table ")}
         gone = {part for part in before - after if not part.startswith(("index ", "trigger "))}
@@ -236,8 +236,8 @@ def test_a_migration_only_adds():
 
 def test_steps_that_remove_are_the_same_for_both_databases():
     """Each has the number of a migration, whose version does not need any more what goes."""
-    files = [step.name for step in schema.finishing._migrations]
-    known = {step.name[:4] for step in schema.migrations._migrations}
+    files = [step.name for step in steps.finishing._migrations]
+    known = {step.name[:4] for step in steps.migrations._migrations}
 
-    assert files == list(postgres_schema.FINISHING)
+    assert files == list(postgres_steps.FINISHING)
     assert {re.fullmatch(r"finish_(m\d{3})_\w+", name)[1] for name in files} <= known

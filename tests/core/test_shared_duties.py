@@ -377,6 +377,7 @@ def step(rounds, doer):
     until(lambda: all(not turn.is_running for turn in rounds.rounds._turns.values()))
 
 
+@pytest.mark.extended
 @ON_SERVER
 def test_over_time_each_is_done_as_often_as_by_one_node(nodes):
     """Three nodes go round twelve sources for ten minutes: each of these is polled as often as one node would."""

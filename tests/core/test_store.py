@@ -19,7 +19,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.nouns import EVERYBODY
 from connector_core.store.opening import open_store
-from connector_core.store.schema import migrations
+from connector_core.store.steps import migrations
 from connector_core.store.version import LATEST, is_latest
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links

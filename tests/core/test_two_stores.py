@@ -311,6 +311,7 @@ def test_what_belongs_to_nobody_has_a_turn_over_all_nodes(stores, database_place
     assert found == ["3", "4"]
 
 
+@pytest.mark.extended
 @ON_SERVER
 def test_rows_that_all_nodes_write_are_counted_exactly_and_nobody_waits_in_a_circle(stores, database_place, clock):
     """Signs of life, proofs, limits, settings and new tickets of two organizations from two nodes at once."""

@@ -50,7 +50,7 @@ from connector_core.store import (
     configuration,
     life,
     replays,
-    schema,
+    steps,
     timeline,
     webhooks,
 )
@@ -82,7 +82,7 @@ def tables():
     """Return the tables of a new database that are ours."""
     database = Database(memory=True)
     with closing(database.conn):
-        schema.migrations.apply(database)
+        steps.migrations.apply(database)
         return {name for name in database.table_names() if not name.startswith(("_", "sqlite_"))}
 
 
@@ -166,7 +166,7 @@ def test_incidents_of_before_are_given_their_month(tmp_path, clock):
     """A database of an earlier version does not know since when: the month begins when it is brought up."""
     path = tmp_path / "old.db"
     old = Database(sqlite3.connect(path, isolation_level=None))
-    schema.migrations.apply(old, stop_before="m017_what_was_heard_when")
+    steps.migrations.apply(old, stop_before="m017_what_was_heard_when")
     for name in ("linked", "lonely"):
         old.conn.execute(
             "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank)"
@@ -178,7 +178,7 @@ def test_incidents_of_before_are_given_their_month(tmp_path, clock):
         " VALUES ('acme', 'desk', 'linked', 'm', '{}', 'in_sync', 't', 't')"
     )
 
-    schema.migrations.apply(old)
+    steps.migrations.apply(old)
 
     rows = dict(old.conn.execute("SELECT id, unlinked_since FROM incident").fetchall())
     old.conn.close()
@@ -494,6 +494,7 @@ def year_of(store, clock):
     return present, settled, most
 
 
+@pytest.mark.extended
 @pytest.mark.lengthy_on_postgresql
 def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, monkeypatch, tmp_path):
     """After the longest time that anything is kept no table grows, and nearly all of them were in use."""

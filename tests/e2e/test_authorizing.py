@@ -77,6 +77,7 @@ def test_what_is_not_right_is_dropped(stage):
     assert stage.daemon.command(*CONFIRM, "--yes").returncode == 4
 
 
+@pytest.mark.extended
 def test_another_account_needs_one_more_word_in_a_script(stage):
     """Both are named; the present one stays until the change is meant."""
     stage.authorize()

@@ -121,6 +121,7 @@ def read_until(terminal, sign):
     return shown
 
 
+@pytest.mark.extended
 def test_another_file_of_the_same_database_is_read_by_the_command(shell, tmp_path):
     """The daemon answers for its own file only: a copy may say something else."""
     other = tmp_path / "other.yaml"
@@ -148,6 +149,7 @@ def test_nonsense_ends_nothing(shell, sent):
     assert shell.run("links", "--json").stdout == "[]\n"
 
 
+@pytest.mark.extended
 def test_killed_daemon_takes_its_door_along(tmp_path):
     """No process stays, and a command opens the database itself then; the next daemon listens again."""
     shell = Shell(tmp_path)

@@ -140,6 +140,7 @@ def test_a_webhook_of_our_own_tells_of_comments(talking):
     until(lambda: on_incident(stage, incident) == ["It was not."])
 
 
+@pytest.mark.extended
 def test_killed_while_a_comment_is_written_it_is_there_once(talking):
     """The answer never came: after the next start the comment is found by its mark."""
     stage = talking(reconcile="1h")

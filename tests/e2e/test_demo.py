@@ -108,6 +108,7 @@ def test_the_demo_shows_the_source_that_brings_a_sandbox():
     assert caught.value.fix == "Use one of: http, xyte"
 
 
+@pytest.mark.extended
 def test_a_database_that_cannot_be_told_in_is_refused(bare_postgresql_url):
     """One that is not there, and one in which something is: said before anything is started."""
     missing = demo("--database", re.sub(r"connector_test\w*", "nowhere", bare_postgresql_url))

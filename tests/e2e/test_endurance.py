@@ -54,6 +54,7 @@ def test_answer_lost_after_the_write_makes_no_second_request(open_stage):
     assert titles(stage) == ["Still the one"]
 
 
+@pytest.mark.extended
 def test_helpdesk_that_is_down_costs_a_wait_and_nothing_else(stage):
     """Errors are retried, and the link says meanwhile what is wrong."""
     stage.sandbox.faults.add(
@@ -123,6 +124,7 @@ def test_stop_does_not_wait_for_a_read_that_hangs(open_stage):
     assert "calls_abandoned" in stage.daemon.log_path.read_text()
 
 
+@pytest.mark.extended
 def test_stop_does_not_wait_for_a_helpdesk_that_hangs(stage):
     """A call that hangs is abandoned at the deadline, and made good after the next start."""
     stage.daemon.stop()

@@ -18,6 +18,7 @@ def hiding():
         yield sandbox
 
 
+@pytest.mark.extended
 def test_life_on_a_site_that_hides_priority(open_stage, hiding):
     """One request although its answer was lost, changes both ways, closed with its incident, and doctor says why."""
     stage = open_stage(sandbox=hiding)

@@ -29,6 +29,7 @@ def free_port_of_ipv6():
         pytest.skip("this machine has no IPv6")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_it_is_listened_at_and_written_with_brackets(tmp_path, host):
     """In the file with or without them; the log, and what others are told, can be clicked."""

@@ -78,6 +78,7 @@ def test_guesses_that_are_sent_together_are_counted_before_they_are_checked(cons
     until(lambda: clients(lines) == {"203.0.113.66", "198.51.100.7"})
 
 
+@pytest.mark.extended
 def test_one_network_of_ipv6_is_one_sender(console):
     """Another address of the same /64 is the same visitor; another network is not."""
     log_in, _ = console()

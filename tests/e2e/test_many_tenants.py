@@ -38,6 +38,7 @@ def states(daemon):
     return [row["state"] for row in json.loads(done.stdout)["integrations"]]
 
 
+@pytest.mark.extended
 def test_many_organizations_become_active_and_are_so_at_once_after_another_start(daemon):
     """All are authorized by and by, and nobody has to wait for that again."""
     daemon.start()

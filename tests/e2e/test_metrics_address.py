@@ -58,6 +58,7 @@ def test_it_has_an_address_of_its_own(open_daemon):
     assert status(f"{public}/readyz") == 200
 
 
+@pytest.mark.extended
 def test_it_asks_for_a_token(open_daemon):
     """Either of two while it is replaced; without, nothing of the figures is told."""
     url = open_daemon(f'{{token: ["{TOKEN}", "the next token of it"]}}').url

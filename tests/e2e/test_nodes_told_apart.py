@@ -29,6 +29,7 @@ def told(daemon):
     return [line["files"] for line in lines]
 
 
+@pytest.mark.extended
 def test_nodes_have_names_and_a_file(cluster, tmp_path):
     """Equal files are no news, also in a rolling restart; others are told in the log once, and wherever one looks."""
     first, second = cluster.nodes
@@ -61,6 +62,7 @@ def test_nodes_have_names_and_a_file(cluster, tmp_path):
     assert any(f'port="{urlsplit(second.url).port}"' in line and of_second in line for line in shown)
 
 
+@pytest.mark.extended
 def test_a_text_with_nul_is_taken_and_reaches_the_ticket(cluster):
     """PostgreSQL could not hold it, and the event would come again for ever."""
     incident, _ = open_incident(cluster.stage, "Fan\0 failed")

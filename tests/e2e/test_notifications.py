@@ -58,6 +58,7 @@ def stopped(stage):
     stage.daemon.start()
 
 
+@pytest.mark.extended
 def test_a_notifier_is_added_tested_and_removed_by_command_beside_the_daemon(stage):
     """No secret is printed, by no command and in no log."""
     with receiver() as hook:
@@ -134,6 +135,7 @@ def test_a_lost_authorization_is_sent_once_although_the_daemon_is_killed(stage):
         assert [request.json["all_clear"] for request in hook.got] == [False, True]
 
 
+@pytest.mark.extended
 def test_a_receiver_that_hangs_holds_up_nobody(stage):
     """While a message is on its way to nowhere, incidents become requests, and another notifier sends."""
     with receiver() as hook, receiver() as hanging:

@@ -54,6 +54,7 @@ def test_commands_beside_a_daemon(over_server):
     assert applied.stdout.strip() == "The daemon had all of it already."
 
 
+@pytest.mark.extended
 def test_the_daemon_stays_while_the_server_is_away(open_stage, postgresql_server):
     """It says why it takes nothing, and goes on when the server is back."""
     stage = open_stage(database=postgresql_server.url)

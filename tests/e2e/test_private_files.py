@@ -78,6 +78,7 @@ def test_database_and_all_beside_it_are_private(stage, tmp_path):
     assert modes(backups) == {"copy.db": oct(0o600)}
 
 
+@pytest.mark.extended
 def test_files_of_an_earlier_version_are_narrowed_at_the_start(stage, tmp_path):
     """What others could read, they cannot any more after a restart; the folder is the operator's business."""
     folder = tmp_path / "made" / "deep"

@@ -112,6 +112,7 @@ def search_without_lag(stage):
     YAML().dump(tree, stage.config_path)
 
 
+@pytest.mark.extended
 def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(stage, taken):
     """Resolved or edited, each by an event that begins no link: the ticket is found, and none is made."""
     search_without_lag(stage)
@@ -152,6 +153,7 @@ def test_a_comment_finds_its_ticket(stage, taken):
     assert creations(stage) == made
 
 
+@pytest.mark.extended
 def test_a_look_outlives_a_kill_an_outage_and_other_settings(stage, taken):
     """Another desk is chosen, Jira does not answer the search, the daemon is killed: the ticket is closed once it can.
 

@@ -32,6 +32,7 @@ def said(daemon, event):
     return [line for line in lines if line["event"] == event]
 
 
+@pytest.mark.extended
 def test_two_versions_work_side_by_side_until_the_update_is_finished(older, later):
     """Both take their part; the older one starts again, too; only what is removed at the end is no place for it."""
     daemon = older.daemon

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from connector_core.demo.stage import INTEGRATION, until
 
 TEST = ("integrations", "test", INTEGRATION)
@@ -36,6 +38,7 @@ def test_a_test_incident_goes_there_and_back_by_webhook(shared_stage):
     assert stage.platform.call_count() == calls
 
 
+@pytest.mark.extended
 def test_a_daemon_that_is_killed_in_the_middle_leaves_no_open_ticket(shared_stage):
     """The next life goes on with the test, whatever it had come to."""
     stage = shared_stage

@@ -125,6 +125,7 @@ def test_what_goes_nowhere_is_seen_and_sent_by_a_person(stage):
     assert printer not in unsent(stage)
 
 
+@pytest.mark.extended
 def test_it_waits_for_a_desk_that_is_disabled(stage):
     """Status and doctor say so; enabled again, the desk gets what waited for it."""
     edit(stage, lambda acme: acme["integrations"][INSTANCE].update(enabled=False))

@@ -133,6 +133,7 @@ def test_a_key_is_changed_and_retired(keyed):
     assert "secrets_unreadable" not in keyed.log()
 
 
+@pytest.mark.extended
 def test_a_lost_key_is_found_again(keyed):
     """Meanwhile the daemon runs, links are shown and deliveries have to be sent again; then all goes on by itself."""
     open_incident(keyed.stage, "Before")
@@ -166,6 +167,7 @@ def test_a_lost_key_is_found_again(keyed):
     assert "cannot be opened" not in keyed.front_page()
 
 
+@pytest.mark.extended
 def test_an_integration_of_the_file_keeps_its_authorization_while_the_key_is_lost(stage):
     """Its secrets come from the file again; what somebody consented to is good as soon as its key is back."""
     keyed = Keyed(stage)
@@ -215,6 +217,7 @@ def test_a_key_lost_for_good(keyed):
     until(lambda: keyed.stage.sandbox.ticket(ticket)["status"] == "Resolved")
 
 
+@pytest.mark.extended
 def test_commands_that_need_no_secret_work_before_a_lost_key_was_taken_up(keyed, tmp_path):
     """The others say what is wrong and what to do; a daemon with its own key is not robbed of its secrets."""
     open_incident(keyed.stage, "Before")

@@ -72,6 +72,7 @@ def test_enabling_too_early_names_what_is_missing_and_works_afterwards(stage):
     assert "is active" in run(stage, "enable", INTEGRATION)
 
 
+@pytest.mark.extended
 def test_a_value_outside_the_list_is_refused_and_a_new_desk_clears_what_was_chosen_in_the_old(stage):
     """Choices are checked against a fresh list; a changed desk asks for its request type again."""
     create(stage)
@@ -159,6 +160,7 @@ def set_up(stage):
     run(stage, "enable", INTEGRATION)
 
 
+@pytest.mark.extended
 def test_another_desk_of_an_active_integration_stops_nothing_and_is_in_effect_once_it_is_whole(stage):
     """Until its request type and close status are chosen, incidents become requests at the former desk."""
     set_up(stage)

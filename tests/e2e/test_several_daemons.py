@@ -60,6 +60,7 @@ def test_a_source_is_polled_as_often_as_by_one_daemon(cluster):
     assert monotonic() - started > EVERY_S * (POLLS - 3)
 
 
+@pytest.mark.extended
 def test_one_webhook_is_registered_although_the_answer_is_slow(cluster):
     """All daemons see the new consent; one of them asks, and the others leave it to that one."""
     stage, site = cluster.stage, sandbox_of(cluster.stage).site

@@ -83,6 +83,7 @@ def test_a_person_connects_the_source_on_the_way_to_the_integration(stage):
     assert record["secrets"] == ["organization_key"]
 
 
+@pytest.mark.extended
 def test_a_script_connects_it_beside_the_daemon(stage):
     """It is in force without a restart; without one there is no activation."""
     refused = activate(stage)
@@ -113,6 +114,7 @@ def test_a_wrong_key_in_a_script(stage):
     assert sources(stage, "setup", ORGANIZATION).returncode == 2
 
 
+@pytest.mark.extended
 def test_what_is_printed_for_the_file_is_the_same_source(stage):
     """With references in place of secrets; written there it goes first, and the other one can be removed."""
     connect(stage, minimum_priority="high", open_after="2m", **{"spaces.3220": "include"})
@@ -137,6 +139,7 @@ def test_what_is_printed_for_the_file_is_the_same_source(stage):
     assert (again.returncode, "is written in" in again.stderr) == (3, True)
 
 
+@pytest.mark.extended
 def test_reading_anew_and_removing_say_first_what_they_would_do(stage):
     """Then the ticket stays the only one, still closes with its incident, and afterwards nothing comes in."""
     connect(stage, poll_every="1s")

@@ -68,6 +68,7 @@ def test_each_has_a_ticket_and_all_three_follow(stage, tracker):
     assert {ticket["title"] for ticket in others()} == {"Sensor silent"}
 
 
+@pytest.mark.extended
 def test_closing_works_from_each_side(stage, tracker):
     """Resolved on the platform, both tickets are closed; finished in either, so are the incident and the other one."""
     resolved = stage.platform.open("One", priority="high")

@@ -50,6 +50,7 @@ def test_it_works_from_the_first_start(stage):
     incident_shows(stage, incident, status="closed")
 
 
+@pytest.mark.extended
 def test_wrong_token_is_said_and_the_right_one_is_taken_at_the_next_start(stage):
     """What came in with a wrong token is synced once the right one is there."""
     stage.daemon.stop()

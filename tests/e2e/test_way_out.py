@@ -112,6 +112,7 @@ def test_a_conflict_is_decided_by_command(asking_stage):
     until(lambda: not links(stage, "--state", "conflict"))
 
 
+@pytest.mark.extended
 def test_a_limit_on_one_ticket_that_names_no_wait_is_tried_less_and_less(open_stage):
     """`Retry-After: 0` for writes to one issue: the back-off counts, not what the answer names."""
     stage = open_stage()

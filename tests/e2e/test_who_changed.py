@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.linking import incident_shows, open_incident
 
 
+@pytest.mark.extended
 def test_the_timeline_names_who_changed_the_ticket(shared_stage):
     """A webhook tells it without a call; the history is read when a person asks, once."""
     stage = shared_stage

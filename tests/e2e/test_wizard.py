@@ -44,6 +44,7 @@ def test_a_person_walks_through_every_step(stage):
     assert record["webhook_secret"] == "set"
 
 
+@pytest.mark.extended
 def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
     """What was typed may mean two people; the list says who they are, and the account id is what is saved."""
     hill = next(one for one in stage.sandbox.profile.people if one.display_name == "Hana Hill")
@@ -74,6 +75,7 @@ def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
     assert record["settings_in_words"]["raise_on_behalf_of"] == f"Hana Hill ({hill.account_id})"
 
 
+@pytest.mark.extended
 def test_another_desk_of_an_active_integration_is_a_draft_on_the_way(stage):
     """The terminal says so before the list and after the answer; at the end all of it is in effect."""
     given = [f"--set={key}={value}" for key, value in stage.sandbox.integration_settings().items()]

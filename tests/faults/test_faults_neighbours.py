@@ -57,6 +57,7 @@ def test_a_healthy_site_has_its_ticket_while_slow_ones_hold_every_call(stage, sl
     assert all(site.held + site.given_up >= 1 for site in slow)
 
 
+@pytest.mark.extended
 def test_what_happens_by_the_clock_goes_on(stage, slow):
     """A breaker is probed, the file is applied, a new tenant is authorized and followed, while all slow calls hang."""
     stage.sites[PAUSED].refusals = 1
@@ -72,6 +73,7 @@ def test_what_happens_by_the_clock_goes_on(stage, slow):
     assert all(site.held + site.given_up >= 1 for site in slow)
 
 
+@pytest.mark.extended
 def test_health_figures_and_login_answer_while_admins_wait_for_lists(stage, slow):
     """Pages that need a slow site wait apart, a few for each; more are told to come again. Others have their lists."""
     admin = stage.visitor("ada")
@@ -107,6 +109,7 @@ def calm(tmp_path):
         yield opened
 
 
+@pytest.mark.extended
 def test_a_viewers_look_calls_nobody(calm):
     """Every page that a viewer can come to is shown, and no site is called for it."""
     viewer = calm.visitor("vic")

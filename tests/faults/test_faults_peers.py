@@ -107,6 +107,7 @@ def test_a_poisoned_link_holds_up_nobody_and_is_cured_by_retry(stage):
     assert links_of(stage, "--failed") == []
 
 
+@pytest.mark.extended
 def test_rate_limit_is_obeyed_across_a_restart(stage):
     """While a site asks to wait nobody calls it, not even the next life of the daemon; then all goes on."""
     stage.sandbox.add_fault(rate_limited(retry_after=LIMITED_S, times=None))
@@ -182,6 +183,7 @@ class InFlight:
         self._edge._app = self._app
 
 
+@pytest.mark.extended
 def test_revoked_authorization_is_said_and_made_good_by_a_new_one(stage):
     """When access is taken away events are still accepted and wait; after a new consent all are synced."""
     stage.sandbox.authorization.revoke_all()

@@ -311,6 +311,7 @@ def no_further_thread(stage, sign):
         resource.prlimit(stage.daemon.pid, resource.RLIMIT_NPROC, before)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("events", [48 if LONG else 6])
 def test_threads_that_cannot_be_started_lose_nothing(tmp_path, events):
     """No worker is to be had: events wait on disk, readiness is red, a hang-up ends nothing, and then all goes on."""

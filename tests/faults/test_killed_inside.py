@@ -92,6 +92,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_copy_that_was_killed_is_none(path, moment, tmp_path):
     """No file of that name is left, and the next copy is made and clears away what was."""
@@ -150,6 +151,7 @@ def test_what_is_no_database_of_ours_is_not_found_whole(path, what):
     assert (ended.returncode, said[1] in ended.stderr) == (said[0], True), ended.stderr
 
 
+@pytest.mark.extended
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     """The daemon names the file and what to check, and ends with the code that no restart helps against."""
     file = tmp_path / "connector.yaml"

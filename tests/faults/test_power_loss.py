@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic
 
+import pytest
+
 from tests.support.faults import taking_events
 from tests.support.faults.campaign import LONG, opened_stage, push, report
 from tests.support.faults.disk import Disk, recorded
@@ -78,6 +80,7 @@ def test_no_acknowledged_event_is_lost_in_a_power_cut(tmp_path, capsys):
     assert lost == 0
 
 
+@pytest.mark.extended
 def test_the_replay_of_power_cuts_can_fail(tmp_path):
     """With a weaker setting the same replay finds losses."""
     assert lost_at_cuts(tmp_path / "normal", synchronous="NORMAL") > 0

@@ -186,6 +186,7 @@ def test_an_endless_answer_is_cut_off(status):
     assert caught.value.code == "answer_too_large"
 
 
+@pytest.mark.extended
 def test_an_answer_in_small_pieces_takes_no_more_than_one_in_large(monkeypatch):
     """A site may send two bytes a chunk: a list of those would take twenty times as much as they are."""
     answer = requests.Response()

@@ -64,6 +64,7 @@ def test_good_returns_are_granted_or_refused(app, parameters, conversation):
     come_back(app, {"code": "c", **parameters}, conversation)
 
 
+@pytest.mark.extended
 def test_each_way_to_spoil_a_conversation(app):
     """The same for each place of each answer and each of the worst values in it."""
     for place, document in enumerate(DOCUMENTS):

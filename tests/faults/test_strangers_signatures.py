@@ -24,6 +24,7 @@ secrets = st.text(min_size=1, max_size=40) | st.binary(min_size=1, max_size=40).
 message_ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
 
 
+@pytest.mark.extended
 @thoroughly
 @given(given=st.dictionaries(st.sampled_from(NAMES), headers), body=bodies)
 def test_strangers_are_rejected(given, body):

@@ -57,6 +57,7 @@ def test_signed_deliveries_are_stored_or_refused(surface, body):
     assert_answer(surface.hook(body))
 
 
+@pytest.mark.extended
 def test_each_way_to_spoil_what_is_signed(surface):
     """The same for each place of an event and of a linked ticket's delivery, and each of the worst values in it."""
     for body in each_spoiled(EVENT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -77,6 +78,7 @@ def test_anything_signed_is_named_or_rejected(body, identifier):
         assert delivery.tickets == ()
 
 
+@pytest.mark.extended
 @thoroughly
 @given(body=spoiled(HOOK))
 def test_spoiled_deliveries_show_what_can_be_stored(body):

@@ -156,6 +156,7 @@ def test_it_keeps_the_demos_agreement(desk):
     assert set(PRIORITIES) == set(Priority)
 
 
+@pytest.mark.extended
 def test_what_was_stopped_leaves_nothing():
     """No process and no folder; its port is free."""
     sandbox = RoundupSandbox()
@@ -168,6 +169,7 @@ def test_what_was_stopped_leaves_nothing():
         requests.get(sandbox.url, timeout=TIMEOUT_S)
 
 
+@pytest.mark.extended
 def test_what_a_killed_owner_leaves_is_gone():
     """The tracker sees that its owner is gone, and ends and removes its folder itself."""
     code = "from connector_roundup_sandbox import open_sandbox\nprint(open_sandbox(port=0).folder, flush=True)\ninput()"

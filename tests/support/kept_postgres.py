@@ -12,7 +12,7 @@ import psycopg
 
 from connector_core.databases import PostgreSQL
 from connector_core.store import postgres, postgres_connections
-from connector_core.store.postgres_schema import LATER, TABLES
+from connector_core.store.postgres_steps import LATER, TABLES
 from tests.support.postgres import Database
 
 _HOLD_ROWS = " UNION ALL ".join(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from connector_core.cli.main import run
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.stage import free_port
-from connector_core.store import postgres_schema, schema, version
+from connector_core.store import postgres_steps, steps, version
 
 ADDED, REMOVED = "m900_of_tomorrow", "finish_m900_of_tomorrow"
 ADD = "ALTER TABLE link ADD COLUMN of_tomorrow TEXT"
@@ -37,10 +37,10 @@ def later_beside(stage) -> LaterDaemon:
 def teach() -> None:
     """Have this process know what comes next, on both databases."""
     version.LATEST = ADDED
-    postgres_schema.MIGRATIONS[ADDED] = lambda run: run(ADD)
-    postgres_schema.FINISHING[REMOVED] = lambda run: run(REMOVE)
-    schema.migrations(name=ADDED)(lambda db: db.conn.execute(ADD))
-    schema.finishing(name=REMOVED)(lambda db: db.conn.execute(REMOVE))
+    postgres_steps.MIGRATIONS[ADDED] = lambda run: run(ADD)
+    postgres_steps.FINISHING[REMOVED] = lambda run: run(REMOVE)
+    steps.migrations(name=ADDED)(lambda db: db.conn.execute(ADD))
+    steps.finishing(name=REMOVED)(lambda db: db.conn.execute(REMOVE))
 
 
 if __name__ == "__main__":

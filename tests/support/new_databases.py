@@ -13,7 +13,7 @@ from functools import cache
 
 from sqlite_utils import Database, Migrations
 
-from connector_core.store.schema import migrations
+from connector_core.store.steps import migrations
 
 _apply = Migrations.apply
 

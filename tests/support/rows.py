@@ -7,7 +7,7 @@ from typing import Any
 
 from connector_core.store import Store
 from connector_core.store.nouns import EVERYBODY
-from connector_core.store.postgres_schema import TABLES
+from connector_core.store.postgres_steps import TABLES
 from connector_core.store.statements import Connection
 
 

@@ -6,7 +6,7 @@ import re
 
 from starlette.responses import Response
 
-from connector_core.config.models import ID_PATTERN
+from connector_core.config.values import ID_PATTERN
 from connector_core.contract.display_names import LONGEST
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import AnswerUnfit

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from connector_core.config.models import ID_PATTERN
+from connector_core.config.values import ID_PATTERN
 from connector_core.contract.errors import ConfigError
 from connector_core.setup.integrations import IntegrationExists
 from connector_core.store import IntegrationState

@@ -46,6 +46,7 @@ def characters(text: str) -> frozenset[str]:
     return frozenset(regex.findall(r"\X", text))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_a_ticket_is_made_and_edited_whatever_its_texts_are_made_of(site: Place, text: str):
     """Title, description, our note and our link are cut where Jira's limits are."""

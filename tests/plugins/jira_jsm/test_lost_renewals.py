@@ -135,6 +135,7 @@ def test_a_renewal_is_made_good_although_nobody_needs_it(life):
     assert life.need() is not None
 
 
+@pytest.mark.extended
 def test_it_is_asked_for_every_few_seconds_and_no_longer_than_it_helps(life):
     """A try every three seconds or so, whatever the site's pause is; after the leeway none that nobody needs."""
     life.lose(times=None)
@@ -234,6 +235,7 @@ def test_lanes_wait_at_a_breaker_of_the_grant_and_go_on_when_it_is_renewed(life)
     assert len(life.sandbox.tickets()) == 1
 
 
+@pytest.mark.extended
 def test_after_the_leeway_it_is_said_that_somebody_has_to_authorize(life):
     """Nothing was to be had in time; the reason is told once, and no breaker stays behind."""
     life.lose(times=None)

@@ -15,7 +15,7 @@ from connector_core.clock import SystemClock
 from connector_core.contract.errors import RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store import Store, life
-from connector_core.store.schema import migrations
+from connector_core.store.steps import migrations
 
 BOX = SecretBox([SecretStr("0123456789abcdef0123456789abcdef")])
 

@@ -23,7 +23,8 @@ from connector_core.engine.backoff import HORIZON_S
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
 from connector_core.store import IntegrationState, Progress
-from connector_core.web.connections import Connections, Limits
+from connector_core.web.connections import Connections
+from connector_core.web.limits import Limits
 from connector_core.web.server import build_web
 
 EVENT_SECRETS = ("the former secret of events", "the present secret of events")
