@@ -95,8 +95,8 @@ def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
 
 def _keep_labels(owner: Owner, step: SetupStep) -> None:
     """Keep the names of a group's rows, which its answers do not tell; those of choices are kept with the answer."""
-    record = owner.flow.answered(owner.name)
-    if any(asked.kind is FieldKind.GROUP and record.answers.get(asked.key) for asked in step.fields):
+    if any(asked.kind is FieldKind.GROUP for asked in step.fields):
+        record = owner.flow.answered(owner.name)
         remember_labels(owner.flow, record, questions(owner.flow, record, step, {}, fetch=True))
 
 
