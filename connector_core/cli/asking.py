@@ -37,6 +37,7 @@ RELOAD = "Reload"
 NEXT = "Next"
 TYPE = "Type a text or a template"
 
+_MOST_LISTED = 30
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "red"}
 
 
@@ -153,6 +154,9 @@ def ask(
     hint = " (nothing: leave as it is)" if may_pass else ""
     if is_secret:
         return str(answered(questionary.password(f"{asked.label}{hint}:")))
+    if asked.is_many:
+        listed = fetch_choices(asked)[:_MOST_LISTED]
+        click.echo(f"There are: {', '.join(choice.label for choice in listed)}. Give several with commas between.")
     return str(answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
 
 
@@ -225,4 +229,4 @@ def say_preview(step: SetupStep) -> None:
         click.echo(f"  What this leads to could not be found out: {exc.message}")
         return
     for remark in remarks:
-        click.secho(f"  {remark.text}", fg=None if remark.severity is None else _COLOURS[remark.severity])
+        click.secho(f"  {remark.line}", fg=None if remark.severity is None else _COLOURS[remark.severity])

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from connector_core.contract.advice import Advice
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.models import Severity
+from connector_core.contract.models import Incident, Severity
 
 _MASK = "\N{BULLET}" * 8
 ROW = "."  # between the keys of a group and of one of its rows
@@ -67,6 +67,13 @@ class SetupField:
     rows: Callable[[], Sequence[SetupField]] | None = None
     #: Beside the choices any other text will do too.
     may_be_typed: bool = False
+    #: Of a `TEXT` with `load`: several may be chosen, which a page asks for with check boxes. The answer is the text of
+    #: their values with commas between.
+    is_many: bool = False
+    #: Of a row: how far below the top it stands in a tree, whose rows come in its order, ...
+    level: int = 0
+    #: ... and what it is called there, where those above it are in sight.
+    short_label: str = ""
     #: Says why the list may be empty, and what to do: a licence or a role that is missing on the other side.
     when_empty: str = ""
     #: Most leave it alone: it is folded away under its step's other questions until it has an answer.
@@ -124,6 +131,13 @@ class Remark:
     text: str
     #: None: it is neither good nor bad.
     severity: Severity | None = None
+    #: What the text is the value of, such as a field of the ticket: those with one are shown as a table.
+    label: str = ""
+
+    @property
+    def line(self) -> str:
+        """What a terminal shows."""
+        return f"{self.label}: {self.text}" if self.label else self.text
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,6 +200,8 @@ class SetupStep:
     #: Looks at the other side for what the saved answers lead to; it is asked for afresh on every call and may raise
     #: any error of the connector's tree.
     preview: Callable[[], Sequence[Remark]] | None = None
+    #: The same for an incident of one's own in place of the sample incident.
+    preview_of: Callable[[Incident], Sequence[Remark]] | None = None
 
 
 class AnswerUnfit(ConfigError):

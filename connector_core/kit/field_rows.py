@@ -13,7 +13,6 @@ from connector_core.kit.fields import Filled, Filling, FormField, Kind, Unfit, c
 Find = Callable[[str], Sequence[Choice]]
 
 _LISTS = (Kind.CHOICE, Kind.CASCADE)
-_MOST_LISTED = 30
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,9 @@ class FieldRows:
         >>> FieldRows(Filling()).row(room).help
         'Kind: text.'
         """
-        listed = [Choice(value, label) for value, label in choices(asked)]
+        is_many = asked.kind is Kind.CHOICES and bool(asked.options)
+        flat = [(option.id, option.label) for option in asked.options]
+        listed = [Choice(value, label) for value, label in (flat if is_many else choices(asked))]
         is_list = asked.kind in _LISTS and bool(listed)
         return SetupField(
             asked.id,
@@ -52,8 +53,9 @@ class FieldRows:
             self._help(asked),
             FieldKind.CHOICE if is_list else FieldKind.LONG_TEXT if asked.kind is Kind.LONG_TEXT else FieldKind.TEXT,
             required=asked.insists,
-            load=(lambda: listed) if is_list else None,
-            may_be_typed=is_list,
+            load=(lambda: listed) if is_list or is_many else None,
+            may_be_typed=is_list or is_many,
+            is_many=is_many,
             check=lambda text: self.wrong_with(asked, text),
             find=self.finders.get(asked.kind),
         )
@@ -74,8 +76,6 @@ class FieldRows:
 
     def _help(self, asked: FormField) -> str:
         parts = [asked.help, f"Kind: {asked.kind.value}."]
-        if asked.kind is Kind.CHOICES:
-            parts.append(f"There are: {', '.join(option.label for option in asked.options[:_MOST_LISTED])}.")
         if asked.kind is Kind.OTHER:
             parts.append(self.unfillable)
         if asked.kind in {Kind.PERSON, Kind.PEOPLE}:
@@ -97,8 +97,8 @@ def gap_remarks(filled: Filled) -> list[Remark]:
 def value_remarks(form: Iterable[FormField], filled: Filled) -> list[Remark]:
     """Say which values fields got, as people read them.
 
-    >>> value_remarks([room], Filling().fill([room], {"room": "12"}, incident))[0].text
+    >>> value_remarks([room], Filling().fill([room], {"room": "12"}, incident))[0].line
     'Room: 12'
     """
     names = {one.id: one.name for one in form}
-    return [Remark(f"{names.get(key, key)}: {words}") for key, words in (filled.words or {}).items()]
+    return [Remark(words, label=names.get(key, key)) for key, words in (filled.words or {}).items()]

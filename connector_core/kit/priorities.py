@@ -136,6 +136,24 @@ class Priorities:
         return OURS[round(self.levels.index(found) * (len(OURS) - 1) / (len(self.levels) - 1))]
 
 
+def both_ways(paired: Priorities) -> dict[Priority, str]:
+    """Say of each of our priorities what it is written as, and what is read as it.
+
+    >>> both_ways(Priorities((Level("1", "Urgent"), Level("2", "Low"))))[Priority.HIGH]
+    '→ Urgent'
+    """
+    read = [(one.name, paired.ours(one.id, one.name)) for one in paired.levels]
+    found = {}
+    for ours in OURS:
+        there, back = paired.theirs(ours), [name for name, known in read if known is ours]
+        if there is not None and back == [there.name]:
+            found[ours] = f"↔ {there.name}"
+            continue
+        parts = ([f"→ {there.name}"] if there is not None else []) + ([f"← {', '.join(back)}"] if back else [])
+        found[ours] = "; ".join(parts) or "not synced"
+    return found
+
+
 @dataclass(frozen=True)
 class NumberPriorities:
     """Priorities that are numbers: each of ours is written as one; any number is read as the nearest.

@@ -27,7 +27,7 @@ from connector_core.contract.setup_steps import (
     SetupStep,
 )
 from connector_core.kit.grants import one_setting
-from connector_core.kit.priorities import Level, NumberPriorities, Priorities
+from connector_core.kit.priorities import Level, NumberPriorities, Priorities, both_ways
 
 TO_TICKET = "priority_to_ticket"  #: the answer that says what ours are written as: an id or name by ours
 TO_INCIDENT = "priority_to_incident"  #: the answer that says what theirs are read as: ours, or `NO_PARTNER`, by id
@@ -374,7 +374,7 @@ def _to_ticket_rows(offered: Sequence[Level]) -> list[SetupField]:
 def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
     listed = [
         *(Choice(ours.value, ours.value.capitalize()) for ours in Priority),
-        Choice(NO_PARTNER, "Not carried back"),
+        Choice(NO_PARTNER, "Not synced back"),
     ]
     return [SetupField(one.id, one.name, "", FieldKind.CHOICE, required=False, load=lambda: listed) for one in offered]
 
@@ -382,12 +382,6 @@ def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
 def _partners(paired: Priorities, none_offered: str) -> list[Remark]:
     if not paired.levels:
         return [Remark(none_offered, Severity.WARNING)]
-    there = [f"{ours.value} → {found.name}" for ours in Priority if (found := paired.theirs(ours)) is not None]
-    back = [(one, paired.ours(one.id, one.name)) for one in paired.levels]
-    known = [f"{one.name} → {ours.value}" for one, ours in back if ours is not None]
-    lonely = [one.name for one, ours in back if ours is None]
-    remarks = [
-        Remark(f"To the ticket: {', '.join(there)}.", Severity.OK),
-        Remark(f"To the incident: {', '.join(known) or 'none'}.", Severity.OK if known else Severity.WARNING),
-    ]
-    return [*remarks, Remark(f"Not carried back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else remarks
+    pairs = [Remark(text, label=ours.value) for ours, text in both_ways(paired).items()]
+    lonely = [one.name for one in paired.levels if paired.ours(one.id, one.name) is None]
+    return [*pairs, Remark(f"Not synced back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else pairs

@@ -156,7 +156,7 @@ class _Batch:
             )
         found = [candidate for candidate in candidates if one.organization in {"", candidate.organization}]
         if not found:
-            return Linked(one, Outcome.INCIDENT_UNKNOWN, "The platform has told of no incident of this ID.")
+            return Linked(one, Outcome.INCIDENT_UNKNOWN, "No incident with this ID is known.")
         if len(found) > 1:
             return Linked(one, Outcome.ORGANIZATION_NEEDED, "Several organizations have an incident of this ID.")
         (candidate,) = found
@@ -218,7 +218,7 @@ class _Batch:
         if holder is None and entry.handle.core.is_linked(ticket.id):
             return Outcome.TAKEN, "Another integration has it."
         if self._is_marked_for_another(done, found, ticket):
-            whose = f" ({found.incident_id})" if found.incident_id else ""
+            whose = f" ({found.incident_id})" if found.incident_id and self.organizations is None else ""
             return Outcome.TAKEN, f"It carries the mark of another incident{whose}."
         if ticket.done and incident.status is IncidentStatus.ACTIVE and not self.finished:
             return Outcome.FINISHED, "Linked with it, the incident would be closed."

@@ -37,8 +37,25 @@ def addresses(set_up):
     name, link = set_up
     one = f"/integrations/{name}"
     steps = [f"{one}/setup/step/{key}" for key in ("service_desk", "request_type", "close_status", "webhook")]
-    pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/overview", "/activity", "/unfinished", link]
-    about = [one, f"{one}/remove", f"{one}/rules", f"{one}/setup/authorize", f"{one}/setup/enable"]
+    pages = [
+        "/",
+        "/integrations/new",
+        "/links",
+        "/links?q=nothing",
+        "/overview",
+        "/activity",
+        "/deliveries",
+        "/unfinished",
+        link,
+    ]
+    about = [
+        one,
+        f"{one}/remove",
+        f"{one}/rules",
+        f"{one}/link-ticket",
+        f"{one}/setup/authorize",
+        f"{one}/setup/enable",
+    ]
     told = ["/notifications", f"/notifications/{ORGANIZATION}/new?channel=email"]
     return [*pages, *about, *steps, *told, "/account", "/integrations/nothing"]
 

@@ -13,13 +13,14 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 from ruamel.yaml import YAML
 
-from connector_core import ConfigError
+from connector_core import ConfigError, Incident, IncidentEvent
 from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
-from connector_core.contract.models import Grant, Severity, Site
+from connector_core.contract.models import EventType, Grant, Severity, Site
 from connector_core.local_server import LocalServer
 from connector_core.setup.integrations import NotReady
+from connector_core.store import Target
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
@@ -124,8 +125,8 @@ def test_values_are_saved_and_shown_again(wizard):
         "customfield_10101": "{{ incident.location.name }}",
     }
     assert '<option value="10111" selected>' in page
-    assert "Raum: Lobby" in page
-    assert "Summary: ! Display offline" in page
+    assert '<th scope="row">Raum</th><td>Lobby</td>' in page
+    assert '<th scope="row">Zusammenfassung</th><td>! Display offline</td>' in page
 
 
 def test_choice_wins_over_the_text_that_was_typed_before(wizard):
@@ -348,3 +349,41 @@ def test_the_fields_that_the_platform_does_not_accept_are_named(wizard):
         assert 'Title <span class="soft">to the ticket only;' in page
         assert 'Description <span class="soft">not at all;' in page
     assert "such a change stays on the ticket" in wizard.visitor.get(f"/integrations/{NAME}/rules").text
+
+
+def test_several_of_a_list_are_ticked(wizard):
+    """Check boxes take the place of typing ids; what is unticked is taken away."""
+    page = wizard.visitor.get(FIELDS).text
+    name, value = re.search(r'name="(tick\.\d+\.request_fields\.\w+)" value="(\w+)"', page).groups()
+    key = name.split(".", 2)[2]
+    second = name.replace("tick.1.", "tick.2.")
+    other = re.search(rf'name="{re.escape(second)}" value="(\w+)"', page)[1]
+
+    wizard.visitor.post(FIELDS, **{"action": "update", key: "", name: value, second: other})
+
+    group, _, row = key.partition(".")
+    assert wizard.answers()[group][row] == f"{value}, {other}"
+    page = wizard.visitor.get(FIELDS).text
+    assert f'name="{name}" value="{value}" checked' in page
+    assert f'name="{second}" value="{other}" checked' in page
+
+    wizard.visitor.post(FIELDS, **{"action": "update", key: ""})
+
+    assert row not in wizard.answers().get(group, {})
+
+
+def test_the_request_is_shown_for_an_incident_of_ones_own(wizard):
+    """The latest are offered; another organization's number, or none, shows the sample."""
+    now = wizard.app.clock.now()
+    incident = Incident(id="inc-7", title="Beamer <b>dark</b>")
+    event = IncidentEvent(id="e", type=EventType.OPENED, occurred_at=now, incident=incident)
+    wizard.app.store.inbox.accept_events("acme", [event], [Target(NAME, {}, now)], now).result()
+    (link,) = wizard.app.store.links.find()
+
+    sample = wizard.visitor.get(f"{FIELDS}?incident=99999").text
+    own = wizard.visitor.get(f"{FIELDS}?incident={link.id}").text
+
+    assert "Display offline" in sample.partition('id="preview"')[2]
+    assert "Display offline" not in own.partition("<table")[2]
+    assert "Beamer &lt;b&gt;dark" in own.partition('<table class="values"')[2]
+    assert f'value="{link.id}" selected' in own

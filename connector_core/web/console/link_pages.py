@@ -11,7 +11,7 @@ from starlette.responses import Response
 from connector_core.contract.merge import Side, incident_value, ticket_value
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
-from connector_core.store import DISCARDED, NEEDS_AUTHORIZATION, Link, LinkFilter, LinkState
+from connector_core.store import DISCARDED, NEEDS_AUTHORIZATION, REPLACEABLE, Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, open_incidents_page, visible
 from connector_core.web.console.confirm import ask
 from connector_core.web.console.status import UNFINISHED
@@ -98,9 +98,16 @@ def show(visit: Visit) -> Response:
         ],
         given=open_incidents_page.of_link(visit, link.id, link.integration_id) if visit.user.is_admin else None,
         actions=link_actions.available(link),
+        may_link=_may_link(visit, link),
         conflicts=visit.app.operations.conflicts(link),
         waiting=visit.app.operations.waiting_comments(link),
     )
+
+
+def _may_link(visit: Visit, link: Link) -> bool:
+    """Return whether an existing ticket may take the place of the one that there is not."""
+    is_free = link.ticket is None or link.status.code == DISCARDED or link.status.code in REPLACEABLE
+    return is_free and not link.is_test and visit.app.registry.usable(link.integration_id)
 
 
 def act(visit: Visit) -> Response:

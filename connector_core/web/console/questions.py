@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from connector_core.contract.errors import ConnectorError
+from connector_core.contract.models import Incident
 from connector_core.contract.setup_steps import (
     ROW,
     WEBHOOK_SECRET,
@@ -27,6 +28,8 @@ from connector_core.web.console.words import Problem, problem_of
 T = TypeVar("T")
 
 TYPED = ".typed"  # ends the name of the input beside a list
+TICK = "tick."  # begins the name of a check box; its number and the question follow
+DEEPEST = 8  # a tree is indented no further
 FILTER_FROM = 8  # a shorter list is seen at a glance
 
 
@@ -50,6 +53,9 @@ class Question:
     is_fixed: bool = False
     when_empty: str = ""
     is_advanced: bool = False
+    is_many: bool = False
+    level: int = 0
+    short_label: str = ""
 
     @property
     def needs_a_look(self) -> bool:
@@ -64,11 +70,20 @@ class Question:
     @property
     def has_name(self) -> bool:
         """Return whether the present answer, a text, is known by a name that was looked up."""
-        return self.kind is FieldKind.TEXT and bool(self.present) and self.present_label != self.present
+        is_looked_up = self.kind is FieldKind.TEXT and not self.is_many
+        return is_looked_up and bool(self.present) and self.present_label != self.present
+
+    @property
+    def ticked(self) -> frozenset[str]:
+        """Return the entries that are chosen, where several may be; an answer may name them by their labels too."""
+        parts = {self.selected.strip(), *(part.strip() for part in self.selected.split(","))} - {""}
+        return frozenset(one.value for one in self.choices if parts & {one.value, one.label.strip()})
 
     @property
     def is_typed(self) -> bool:
         """Return whether the present answer is a text beside the list."""
+        if self.is_many:
+            return bool(self.selected) and not self.ticked
         return self.may_be_typed and bool(self.selected) and self.selected not in {c.value for c in self.choices}
 
     @property
@@ -89,6 +104,19 @@ def questions(
     """Return the questions of a step; `given` are answers that are not saved yet."""
     labels = flow.labels(record.id)
     return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
+
+
+def remember_labels(flow: StepFlow, record: Answered, asked: Sequence[Question]) -> None:
+    """Keep what people read for questions that were fetched and their answers, for pages that fetch nothing."""
+    labels = flow.labels(record.id)
+    for one in asked:
+        for row in one.rows:
+            if labels.get((row.key, "")) != row.label:
+                flow.remember_label(record.id, row.key, "", row.label)
+        for each in (one, *one.rows):
+            is_named = each.kind is not FieldKind.GROUP and each.present and each.present_label != each.present
+            if is_named and labels.get((each.key, each.present)) != each.present_label:
+                flow.remember_label(record.id, each.key, each.present, each.present_label)
 
 
 def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Problem | None]:
@@ -116,9 +144,6 @@ def _group(  # noqa: PLR0913 - as one question
         *rows,
         *(SetupField(key, labels.get((key, ""), key), "", required=False) for key in left if key not in listed),
     ]
-    for row in rows:
-        if labels.get((row.key, "")) != row.label:
-            flow.remember_label(record.id, row.key, "", row.label)
     made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
     texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
     return Question(
@@ -149,12 +174,14 @@ def _question(  # noqa: PLR0913 - one question needs all of it
     if asked.kind is FieldKind.GROUP:
         return _group(flow, record, asked, labels, given, fetch=fetch)
     present = answer_to(record.answers, asked.key)
-    is_list = fetch and asked.kind is FieldKind.CHOICE
+    is_list = fetch and (asked.kind is FieldKind.CHOICE or asked.is_many)
     choices, problem = _fetched(lambda: fetch_choices(asked)) if is_list else ((), None)
     known = labels.get((asked.key, present))
-    label = next((choice.label for choice in choices if choice.value == present), known)
-    if label is not None and label != known:
-        flow.remember_label(record.id, asked.key, present, label)
+    chosen = [choice.label for choice in choices if choice.value == present]
+    if asked.is_many:
+        parts = {part.strip() for part in present.split(",")}
+        chosen = [", ".join(choice.label for choice in choices if choice.value in parts)]
+    label = next(filter(None, chosen), known)
     return Question(
         key=asked.key,
         label=asked.label,
@@ -171,6 +198,9 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         is_fixed=asked.is_fixed,
         when_empty=asked.when_empty,
         is_advanced=asked.is_advanced,
+        is_many=asked.is_many,
+        level=min(asked.level, DEEPEST),
+        short_label=asked.short_label,
     )
 
 
@@ -182,14 +212,26 @@ class Preview:
     problem: Problem | None = None
 
 
-def preview(step: SetupStep) -> Preview | None:
-    """Ask the plugin for the preview of a step, if it has one."""
+def preview(step: SetupStep, incident: Incident | None = None) -> Preview | None:
+    """Ask the plugin for the preview of a step, if it has one, and for that of an incident, if it can show it."""
     if step.preview is None:
         return None
     try:
+        if incident is not None and step.preview_of is not None:
+            return Preview(step.preview_of(incident))
         return Preview(step.preview())
     except ConnectorError as exc:
         return Preview(problem=problem_of(exc))
+
+
+def with_ticks(form: Mapping[str, str]) -> Mapping[str, str]:
+    """Put what is ticked of each list into one answer, in place of the check boxes' own fields."""
+    ticked: dict[str, list[str]] = {}
+    for name, value in form.items():
+        number, _, key = name.removeprefix(TICK).partition(".")
+        if name.startswith(TICK) and number.isdecimal():
+            ticked.setdefault(key, []).append(value)
+    return {**form, **{key: ", ".join(values) for key, values in ticked.items()}} if ticked else form
 
 
 def changed_answers(step: SetupStep, record: Answered, form: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from connector_core.contract.setup_steps import FieldKind, SetupStep
 from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
+from connector_core.store import Link, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
@@ -22,13 +23,16 @@ from connector_core.web.console.questions import (
     form_keys,
     preview,
     questions,
+    remember_labels,
     unanswered,
+    with_ticks,
 )
 from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
 from connector_core.web.console.words import Problem, problem_of
 
+MOST_RECENT = 20
 KEPT = "keep."  # begins a parameter with what was typed and is not saved
 
 Button = Callable[[Visit, Owner, SetupStep], Response]
@@ -71,7 +75,7 @@ def show_step(visit: Visit, owner: Owner) -> Response:
 
 def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Save what the form says; with *Next*, go on then."""
-    form, goes_on = _with_pick(visit.form), visit.form.get("action") == "next"
+    form, goes_on = _with_pick(with_ticks(visit.form)), visit.form.get("action") == "next"
     if labels := unanswered(step, owner.record, form):
         return page(visit, owner, step, form, error=_not_given(step, labels))
     if goes_on and (labels := _empty_rows(owner, step, form)):
@@ -83,9 +87,17 @@ def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
         owner.flow.answer(owner.name, {**{key: form[key] for key in lists if form.get(key)}, **changed})
     except ConnectorError as exc:
         return refused(visit, owner, step, exc)
+    _keep_labels(owner, step)
     if goes_on and (following := owner.way.after(f"{owner.mark}{step.key}")) is not None:
         return go(following.address)
     return go(owner.address(step), "updated" if changed else "unchanged")
+
+
+def _keep_labels(owner: Owner, step: SetupStep) -> None:
+    """Keep the names of a group's rows, which its answers do not tell; those of choices are kept with the answer."""
+    if any(asked.kind is FieldKind.GROUP for asked in step.fields):
+        record = owner.flow.answered(owner.name)
+        remember_labels(owner.flow, record, questions(owner.flow, record, step, {}, fetch=True))
 
 
 def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[str]:
@@ -98,15 +110,16 @@ def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[
 
 def _reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Fetch the lists anew; what is typed already, but for secrets, stays on the page."""
+    form = with_ticks(visit.form)
     open_to_read = [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
-    names = [name for asked in open_to_read for key in form_keys(asked, visit.form) for name in (key, key + TYPED)]
-    kept = {f"{KEPT}{name}": visit.form[name] for name in names if name in visit.form}
+    names = [name for asked in open_to_read for key in form_keys(asked, form) for name in (key, key + TYPED)]
+    kept = {f"{KEPT}{name}": form[name] for name in names if name in form}
     return go(f"{owner.address(step)}?{urlencode({**kept, 'reloaded': '1'})}#answers")
 
 
 def _reveal(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Show the secrets in what is to be copied, on this one page."""
-    return page(visit, owner, step, visit.form, is_revealed=True)
+    return page(visit, owner, step, with_ticks(visit.form), is_revealed=True)
 
 
 def _wait(visit: Visit, owner: Owner, step: SetupStep) -> Response:
@@ -125,7 +138,7 @@ def _waited_since(visit: Visit) -> datetime | None:
 
 
 def _generate(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    return page(visit, owner, step, visit.form, made=generated(step))
+    return page(visit, owner, step, with_ticks(visit.form), made=generated(step))
 
 
 BUTTONS: Mapping[str | None, Button] = {
@@ -143,7 +156,7 @@ def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) 
         visit,
         owner,
         step,
-        _with_pick(visit.form),
+        _with_pick(with_ticks(visit.form)),
         error=problem_of(error),
         status=503 if isinstance(error, RetryLater) else 422,
         found=error if isinstance(error, FoundSeveral) else None,
@@ -173,6 +186,14 @@ def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
     return {**form, key: value} if key else form
 
 
+def _recent(visit: Visit, owner: Owner) -> Sequence[Link]:
+    """Return the latest incidents of an integration, to show a preview with one of them."""
+    if owner.seen is None:
+        return ()
+    mine = frozenset({owner.seen.record.organization})
+    return visit.app.store.overview.search(LinkFilter(mine, owner.seen.id, limit=MOST_RECENT))
+
+
 def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     visit: Visit,
     owner: Owner,
@@ -194,6 +215,8 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     is_ready = may_fetch and not needed and visit.may_ask
     setup = visit.app.setup
     asked = questions(owner.flow, record, step, given, fetch=is_ready)
+    recent = _recent(visit, owner) if is_ready and step.preview_of is not None else ()
+    example = next((one for one in recent if str(one.id) == visit.query.get("incident")), None)
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
         "step.html",
@@ -206,7 +229,9 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         variables=variables() if step.takes_templates else (),
         is_advanced_open=bool(error) or any(one.is_advanced and one.needs_a_look for one in asked),
         lacking=[row.label for one in asked for row in one.rows if row.is_required and not row.selected],
-        preview=preview(step) if is_ready and findings is None else None,
+        preview=preview(step, None if example is None else example.incident) if is_ready and findings is None else None,
+        recent=recent,
+        example=example,
         findings=None if findings is None else shown_findings(findings),
         needed=needed,
         may_fetch=may_fetch,

@@ -49,6 +49,7 @@ _SAID = {
     "incident_sent": "Sent. The ticket is created now.",
     "renamed": "The name was changed.",
     "duplicated": "The copy is a draft. Secrets and the authorization were not copied.",
+    "ticket_linked": "Linked. Both sides are compared now.",
     "settings_begun": "The settings are being applied now.",
     "settings_undone": "The former settings are being restored now.",
     "unlinked": "Nothing is synced between the two any more. Ticket and incident stay as they are.",

@@ -35,7 +35,7 @@ FIELDS_TEXT = (
 )
 FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
 FIELDS_COMPLETE = "Every required field has a value."
-SAMPLE_BELOW = "Below is what a sample incident gives."
+SAMPLE_BELOW = "Below is the request as it would be created."
 SUMMARY_TEMPLATE = (
     "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. If someone edits the "
     "summary in Jira, the incident's title changes too, without what the template puts around it."

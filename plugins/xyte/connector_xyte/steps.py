@@ -120,7 +120,16 @@ def _spaces(source: AnyXyteSource) -> list[SetupField]:
     names = sorted(tree.spaces, key=lambda name: (len(list(tree.upwards(name))), _path(tree, name).casefold()))
     chosen = sorted(names[:MOST_SPACES], key=lambda name: _path(tree, name).casefold())
     return [
-        SetupField(name, _path(tree, name), "", FieldKind.CHOICE, required=False, load=lambda: texts.SPACE_CHOICES)
+        SetupField(
+            name,
+            _path(tree, name),
+            "",
+            FieldKind.CHOICE,
+            required=False,
+            load=lambda: texts.SPACE_CHOICES,
+            level=len(list(tree.upwards(name))) - 1,
+            short_label=tree.spaces[name].name or name,
+        )
         for name in chosen
     ]
 

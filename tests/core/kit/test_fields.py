@@ -173,7 +173,10 @@ def test_help_tells_what_there_is():
     several = rows.row(FormField("a", "A", Kind.CHOICES, options=CITIES))
     colour = rows.row(FormField("b", "B", Kind.OTHER, help="A colour."))
 
-    assert several.help == "Kind: some of a list. There are: Berlin, Zürich, Bahnhof."
+    assert several.help == "Kind: some of a list."
+    assert several.is_many
+    assert several.load is not None
+    assert [choice.label for choice in several.load()] == ["Berlin", "Zürich, Bahnhof"]
     assert colour.help == "A colour. Kind: another kind. Set it there."
 
 
@@ -183,4 +186,4 @@ def test_remarks_tell_what_comes_of_the_answers():
 
     assert [remark.severity for remark in gap_remarks(filled)] == [Severity.PROBLEM, Severity.WARNING]
     assert gap_remarks(filled)[0].text == "Seats has no value (number)."
-    assert [remark.text for remark in value_remarks([SEATS, NOTE, GRADE], filled)] == ["Grade: Zürich, Bahnhof"]
+    assert [remark.line for remark in value_remarks([SEATS, NOTE, GRADE], filled)] == ["Grade: Zürich, Bahnhof"]

@@ -42,7 +42,7 @@ FOUR = [Level(str(at), name) for at, name in enumerate(("Urgent", "High", "Norma
 def shown(step: SetupStep) -> list[str]:
     """Return what the preview of a step says."""
     assert step.preview is not None
-    return [remark.text for remark in step.preview()]
+    return [remark.line for remark in step.preview()]
 
 
 def test_a_choice_is_asked_with_the_words_of_the_plugin():
@@ -90,9 +90,12 @@ def test_priorities_are_asked_each_way_and_shown():
     assert [(row.key, row.label) for row in back] == [(f"{TO_INCIDENT}.{one.id}", one.name) for one in FOUR]
     assert fetch_choices(back[0])[-1].value == NO_PARTNER
     assert shown(step) == [
-        "To the ticket: critical → Urgent, high → High, moderate → Normal, low → Normal, planning → Normal.",
-        "To the incident: Urgent → critical, High → high, Normal → planning.",
-        "Not carried back: Low.",
+        "critical: ↔ Urgent",
+        "high: ↔ High",
+        "moderate: → Normal",
+        "low: → Normal",
+        "planning: ↔ Normal",
+        "Not synced back: Low.",
     ]
 
 

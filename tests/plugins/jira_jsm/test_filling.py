@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from connector_core import (
     ConfigError,
     CreateTicket,
+    Incident,
+    Priority,
     Receipt,
     Severity,
     WriteFields,
@@ -280,14 +282,14 @@ def test_step_shows_gaps_then_what_a_sample_gives(sandbox: JiraSandbox) -> None:
 
     gaps = [remark.text for remark in bare.preview() if remark.severity is Severity.PROBLEM]
     warnings = [remark.text for remark in upper.preview() if remark.severity is Severity.WARNING]
-    shown = [remark.text for remark in full.preview()]
+    shown = [remark.line for remark in full.preview()]
 
     assert "Kategorie has no value (one of a list in two levels)." in gaps
     assert len(gaps) == 8
     assert any(text.startswith("Summary: changes made in Jira are not synced back") for text in warnings)
     assert not [text for text in shown if "not synced back" in text]
     assert shown[0].startswith("Every required field has a value")
-    assert {"Summary: ! Display offline", "Kategorie: Gerät > Bildschirm", "Standort: Berlin"} <= set(shown)
+    assert {"Zusammenfassung: ! Display offline", "Kategorie: Gerät > Bildschirm", "Standort: Berlin"} <= set(shown)
 
 
 def test_rows_of_the_step_offer_what_jira_offers(sandbox: JiraSandbox) -> None:
@@ -320,13 +322,29 @@ def test_priorities_step_shows_both_ways(sandbox: JiraSandbox) -> None:
     step = field_steps.priorities_step(integration)
     assert step.preview is not None
 
-    shown = [remark.text for remark in step.preview()]
+    shown = [remark.line for remark in step.preview()]
 
-    assert shown[0] == (
-        "To the ticket: critical → Notfall, high → Dringend, moderate → Normal, low → Normal, planning → Kann warten."
-    )
-    assert shown[1] == "To the incident: Notfall → critical, Dringend → high, Normal → low."
-    assert shown[2] == "Not carried back: Kann warten."
+    assert shown == [
+        "critical: ↔ Notfall",
+        "high: ↔ Dringend",
+        "moderate: → Normal",
+        "low: ↔ Normal",
+        "planning: → Kann warten",
+        "Not synced back: Kann warten.",
+    ]
+
+
+def test_the_request_for_an_incident_of_ones_own_is_shown(sandbox: JiraSandbox) -> None:
+    """As for the sample: its title by the template, its text as it is written into Jira, its priority's partner."""
+    step = field_steps.fields_step(handle(sandbox, request_type="25", summary="! {{ incident.title }}"))
+    assert step.preview_of is not None
+
+    shown = {
+        remark.label: remark.text for remark in step.preview_of(Incident(id="i", title="Beamer", priority=Priority.LOW))
+    }
+
+    assert shown["Zusammenfassung"] == "! Beamer"
+    assert "Normal" in shown.values()
 
 
 JSON = st.recursive(

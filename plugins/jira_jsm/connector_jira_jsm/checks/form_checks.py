@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from connector_core import Finding, Integration, Priority, sample_incident
 from connector_core.kit.checks import ok, problem, warning
 from connector_core.kit.fields import Gap, Kind
+from connector_core.kit.priorities import Priorities, both_ways
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.checks.findings import FIELDS_PAGE, FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE
@@ -132,7 +133,9 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
     names = {priority.name.casefold() for priority in offered}
     chosen = {ours for priority in offered for ours in priority.chosen_for}
     if names >= set(NAMES.values()) or chosen >= set(Priority):
-        yield ok("priority", "All five priorities are mapped", listed)
+        paired = both_ways(Priorities(tuple(offered), NAMES))
+        told = "; ".join(f"{ours.value} {text.replace('; ', ' ')}" for ours, text in paired.items())
+        yield ok("priority", "All five priorities are mapped", f"{told}.")
     else:
         yield warning(
             "priorities_by_order",

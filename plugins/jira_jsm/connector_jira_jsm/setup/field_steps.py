@@ -9,6 +9,7 @@ from connector_core import (
     Choice,
     ConfigError,
     FieldKind,
+    Incident,
     Remark,
     SetupField,
     SetupStep,
@@ -26,7 +27,7 @@ from connector_core.kit.steps import rows_so_far
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields.form_fields import FILLING
-from connector_jira_jsm.fields.mapping import RequestFields, request_fields
+from connector_jira_jsm.fields.mapping import RequestFields, request_fields, request_values
 from connector_jira_jsm.fields.priorities import NAMES
 from connector_jira_jsm.settings import PLUGIN
 from connector_jira_jsm.setup.users import find_user, find_users
@@ -86,7 +87,8 @@ def fields_step(integration: AnyIntegration) -> SetupStep:
         optional=True,
         text=sentences.FIELDS_TEXT,
         takes_templates=True,
-        preview=lambda: _sample(integration),
+        preview=lambda: _request(integration, sample_incident()),
+        preview_of=lambda incident: _request(integration, incident),
     )
 
 
@@ -132,17 +134,23 @@ def rows_of(integration: AnyIntegration) -> FieldRows:
     )
 
 
-def _sample(integration: AnyIntegration) -> list[Remark]:
-    """Show what a request for a sample incident would hold, and what is still missing."""
-    form, incident = read_form(integration), sample_incident()
+def _request(integration: AnyIntegration, incident: Incident) -> list[Remark]:
+    """Show what a request for an incident would hold, and what is still missing."""
+    form = read_form(integration)
     filled = FILLING.fill(form.others, rows_so_far(integration, "request_fields"), incident)
     remarks = gap_remarks(filled)
+    texts = {}
     for field, name in PLUGIN.templates.items():
-        if template := text_given(integration, name):
-            remarks.append(_rendered(name.capitalize(), template))
-            if not can_be_undone(template, field):
-                said = sentences.ONE_WAY.format(setting=name.capitalize(), field=field)
-                remarks.append(Remark(said, Severity.WARNING))
+        if not (template := text_given(integration, name)):
+            continue
+        try:
+            texts[field.value] = render(template, incident)
+        except ConfigError as exc:
+            remarks.append(Remark(f"{name.capitalize()}: {exc.message}", Severity.PROBLEM))
+        if not can_be_undone(template, field):
+            said = sentences.ONE_WAY.format(setting=name.capitalize(), field=field)
+            remarks.append(Remark(said, Severity.WARNING))
+    remarks += _own_values(integration, form, incident.model_copy(update=texts))
     remarks += value_remarks(form.others, filled)
     if not any(remark.severity is Severity.PROBLEM for remark in remarks):
         said = f"{sentences.FIELDS_COMPLETE} {sentences.SAMPLE_BELOW}" if remarks else sentences.FIELDS_COMPLETE
@@ -150,8 +158,15 @@ def _sample(integration: AnyIntegration) -> list[Remark]:
     return remarks
 
 
-def _rendered(label: str, template: str) -> Remark:
-    try:
-        return Remark(f"{label}: {render(template, sample_incident())}")
-    except ConfigError as exc:
-        return Remark(f"{label}: {exc.message}", Severity.PROBLEM)
+def _own_values(integration: AnyIntegration, form: RequestFields, incident: Incident) -> list[Remark]:
+    """Show the fields that every request has: the incident's title, text and priority."""
+    values = request_values(incident, "", form)
+    shown = [
+        Remark(str(values[name]), label=form.names.get(name, name.capitalize()))
+        for name in ("summary", "description")
+        if name in values
+    ]
+    priority = steps.priorities_so_far(integration, form.priorities, NAMES).theirs(incident.priority)
+    if priority is not None and "priority" in form.ids:
+        shown.append(Remark(priority.name, label=form.names.get("priority", "Priority")))
+    return shown

@@ -48,7 +48,7 @@ def tell_of_form(integration: AnyIntegration, settings: JiraSettings, form: Requ
         key = f"priority_to_incident.{its}"
         integration.core.tell_label(key, "", its if found is None else found.name)
         if partner == NO_PARTNER:
-            integration.core.tell_label(key, NO_PARTNER, "Not carried back")
+            integration.core.tell_label(key, NO_PARTNER, "Not synced back")
 
 
 def tell_of_webhook(integration: AnyIntegration, settings: JiraSettings) -> None:
