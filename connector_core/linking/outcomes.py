@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector_core.contract.merge import Agreed, Base, Side, agreed_at_creation
+from connector_core.contract.merge import Agreed, Base, Side, agreed_at_creation, incident_value, ticket_value
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot
 
 #: Of what somebody typed or a table holds.
@@ -77,10 +77,13 @@ class Linked:
 def agreed_at_linking(incident: Incident, ticket: TicketSnapshot) -> Base:
     """Return what both sides agree on when they are linked by hand: nothing is known of before.
 
-    Each field that differs counts as changed on both sides, so its rule says who wins. Both were open once: a ticket
-    that is done closes its incident, and one whose incident is over is closed.
+    Each field that differs counts as changed on both sides, so its rule says who wins. But a side that has nothing
+    there never said anything: what the other one has is not cleared. Both were open once: a ticket that is done closes
+    its incident, and one whose incident is over is closed.
     """
     base: dict[FieldName, Agreed] = dict(agreed_at_creation(incident, ticket))
     for name in (FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY):
-        base[name] = base[name].model_copy(update={"lost": (Side.INCIDENT, Side.TICKET)})
+        values = {Side.INCIDENT: incident_value(incident, name), Side.TICKET: ticket_value(ticket, name)}
+        lost = tuple(side for side, value in values.items() if value)
+        base[name] = base[name].model_copy(update={"lost": lost})
     return base

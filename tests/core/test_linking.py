@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connector_core import ConfigError, EventType, IncidentStatus, Priority, RemoteError, RetryLater
@@ -52,6 +54,25 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(lab):
     assert (first.field, first.incident, first.ticket) == ("title", "Old", "Screen is black")
     assert lab.store.links.find() == []
     assert [call.hook for call in lab.calls] == ["find_tickets"]
+
+
+@pytest.mark.parametrize("direction", ["from_ticket", "both"])
+def test_a_ticket_without_a_description_clears_none(lab, direction):
+    """It never said anything; where ours goes that way, it is written."""
+    (known,) = lab.store.integrations.every()
+    lab.store.integrations.put(replace(known, rules={FieldName.DESCRIPTION: FieldRule(direction=direction)}))
+    tell(lab, EventType.UPDATED, title="Old", description="It is dark", priority=Priority.HIGH)
+    lab.desk.open("Old")
+    lab.clock.forward(5)
+
+    done = link_one(lab)
+    found = run(lab)
+
+    remedies = {one.field: one.remedy for one in done.differences}
+    is_written = direction == "both"
+    assert remedies["description"] == ("written to the ticket" if is_written else "left as it is on both sides")
+    assert found.incident.description == "It is dark"
+    assert (found.ticket.description or None) == ("It is dark" if is_written else None)
 
 
 @pytest.mark.parametrize("name", ["T-1", "1", "https://desk.example.test/T-1"])
