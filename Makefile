@@ -31,7 +31,7 @@ test-all:  ## all of them: those of make test, then the others
 	$(MAKE) --no-print-directory test-extended
 
 test-extended: $(READ)  ## what repeats under another size, colour or seed; and whether tests notice mistakes
-	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool debootstrap
+	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
 	$(BIN)/python -m pytest $(WORKERS) -q -m 'extended and not request_tracker'
 	$(BIN)/python -m tools.mutants --sample 60 --seed 1
 
@@ -136,9 +136,9 @@ clean:
 	rm -rf .site $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: test-container
-test-container: $(STAMP)  ## the Containerfile's steps in an empty root of Debian, and a trial of it; takes root; in test-extended, too
+test-container: $(STAMP)  ## the Containerfile's steps in an empty root of Debian, and a trial of it; takes root and the packages of Debian
 	$(BIN)/python -m tools.need debootstrap
-	$(BIN)/python -m tools.container_steps
+	$(BIN)/python -m pytest -q -m container tests/operate/test_container.py
 
 .PHONY: test-lowest test-pythons
 

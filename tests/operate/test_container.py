@@ -1,6 +1,6 @@
 """The steps of the Containerfile in an empty root of Debian, and a trial of what they made: `tools/container_steps.py`.
 
-Extended: it gets packages of Debian and of Python, as an engine would.
+With `make test-container` only: it gets packages of Debian and of Python, as an engine would.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 WITHIN_S = 1800
 
 
-@pytest.mark.extended
+@pytest.mark.container
 def test_the_image_is_built_and_runs_with_a_root_that_is_read_only():
     """As the user that the file names, healthy, asked by a command beside it, and ended by a signal."""
     require("debootstrap")
