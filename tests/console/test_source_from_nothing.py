@@ -71,7 +71,7 @@ def test_from_nothing_to_the_first_request(person):
     person.click("Next")
 
     person.is_at("Incidents to Include")
-    page.get_by_label("Acme/New York/Lobby optional", exact=True).select_option("include")
+    page.get_by_role("combobox", name="Acme/New York/Lobby", exact=True).select_option("include")
     page.get_by_label("Poll interval").fill("1s")
     person.click("Update")
     expect(page.get_by_role("alert")).to_be_hidden()
