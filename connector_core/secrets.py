@@ -228,9 +228,11 @@ def _fits(fernet: Fernet, sealed: bytes) -> bool:
 
 
 def spellings(value: str) -> set[str]:
-    """Return a value as it is, as it looks in an address and in a form, inside JSON, and as Python shows it."""
+    """Return a value as it is, in an address and in a form, inside JSON, as Python shows it, and in base64."""
     return {
         value,
+        base64.b64encode(value.encode("utf-8", "surrogatepass")).decode().rstrip("="),
+        base64.urlsafe_b64encode(value.encode("utf-8", "surrogatepass")).decode().rstrip("="),
         quote(value, safe=""),
         quote_plus(value),
         json.dumps(value)[1:-1],

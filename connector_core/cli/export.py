@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from connector_core.cli.beside.files import writing
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, looking
 from connector_core.cli.output import waiting
@@ -39,11 +40,7 @@ def export(organization: str, incident: str | None, target: Path, config_path: s
         if not _is_known(reader, organization, incident):
             what = organization if incident is None else f"{incident} of {organization}"
             raise ConfigError(f"Nothing is stored of {what}.", code="unknown")
-        try:
-            file = target.open("x", encoding="utf-8")
-        except FileExistsError as exc:
-            raise ConfigError(f"{target} is there already.", code="file_exists", fix="Name another file.") from exc
-        with file, waiting("Writing …"):
+        with writing(target) as file, waiting("Writing …"):
             count = _write(file, _lines(reader, organization, incident))
     click.echo(f"{target}: {count} lines.")
 

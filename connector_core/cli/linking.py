@@ -11,6 +11,7 @@ from typing import BinaryIO, TextIO
 
 import click
 
+from connector_core.cli.beside.files import writing
 from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_json, print_rows, shown
 from connector_core.linking import tables
@@ -29,7 +30,9 @@ _MOST_SHOWN = 50
 @click.option("--finished", is_flag=True, help="Take tickets that are done, too; their incidents are then closed.")
 @click.option("--dry-run", is_flag=True, help="Read the tickets and say what would be done; change nothing.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what came of each row to this CSV."
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what came of each row to a new CSV.",
 )
 @config_option
 @json_option
@@ -59,7 +62,7 @@ def link(  # noqa: PLR0913, PLR0917 - one argument an option
     wanted = _wanted(incident, ticket, table, integration or "", organization or "")
     with ExitStack() as stack:
         app = stack.enter_context(read_only(config_path, needs_secrets=True) if dry_run else opened(config_path))
-        file = None if report is None else stack.enter_context(report.open("w", encoding="utf-8-sig", newline=""))
+        file = None if report is None else stack.enter_context(writing(report, "utf-8-sig", ""))
         found = app.linker.link(wanted, dry_run=dry_run, finished=finished, pause=_pause)
         results = list(_reported(found, file) if file is not None else found)
     _print(results, as_json=as_json, is_table=table is not None)

@@ -63,7 +63,7 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         without = "no ticket" if link.status.code == NO_TICKET else "no ticket yet"
         ticket = link.ticket.key if link.ticket else without
         click.secho(shown(f"Link {link.id}: {link.incident.id} ↔ {ticket}"), bold=True)
-        click.echo(shown(f"  {link.incident.title}"))
+        click.echo(shown(f"  {' '.join(link.incident.title.split())}"))
         for line in [*_standing(link), *map(_sentence, comments)]:
             click.echo(shown(f"  {line}"))
         width = max((len(one.side) for one in timeline), default=0)

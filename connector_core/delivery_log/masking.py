@@ -169,8 +169,9 @@ class Masking:
             return MASK
         if isinstance(value, dict):
             is_grant = "grant_type" in value  # what forms of OAuth hold, sent as JSON
+            named = _named_beside(value)
             return {
-                self._text(name): self._member(name, inner, depth + 1, is_grant=is_grant)
+                self._text(name): self._member(named if name == "value" else name, inner, depth + 1, is_grant=is_grant)
                 for name, inner in value.items()
             }
         if isinstance(value, list):
@@ -188,12 +189,12 @@ class Masking:
 
     def _nested(self, text: str, depth: int) -> str:
         """Mask a text; one that is JSON itself as such."""
-        if text[:1] in {"{", "["}:
+        if text.lstrip()[:1] in {"{", "["}:
             try:
                 return json.dumps(self._value(json.loads(text), depth + 1), ensure_ascii=False)
             except ValueError:
-                return self._text(text)
-        return self._text(text)
+                return self._lines(text)
+        return self._lines(text) if ":" in text or "=" in text else self._text(text)
 
     def _lines(self, text: str) -> str:
         for pattern in _IN_LINES:
@@ -215,6 +216,12 @@ class Masking:
     def _replaced(self, match: re.Match[str]) -> str:
         self._take(unquote(match[2]))
         return f"{match[1]}{MASK}"
+
+
+def _named_beside(value: Mapping[str, object]) -> str:
+    """Return what an object's `value` is called: lists of headers and of fields say it beside it."""
+    names = (text for key in ("name", "key", "field") if isinstance(text := value.get(key), str) and _is_secret(text))
+    return next(names, "value")
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from connector_core.contract.errors import ConfigError
 from connector_core.linking.outcomes import Linked, Wanted
+from connector_core.spreadsheets import guarded
 
 #: What columns are called, ours first; the others are those of exported lists of links.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +30,6 @@ _SEPARATORS = ",;\t|"
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 #: A text that a spreadsheet would take for a formula is exported behind an apostrophe.
 _GUARDED = re.compile(r"'(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
-_FORMULA = re.compile(r"\A\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|\A[\t\r]")
 
 
 def read(body: bytes) -> Iterator[Wanted]:
@@ -64,7 +64,7 @@ def write(results: Iterable[Linked]) -> Iterator[str]:
     for row in _rows(results):
         line.seek(0)
         line.truncate()
-        table.writerow([_guarded(cell) for cell in row])
+        table.writerow([guarded(str(cell)) for cell in row])
         yield line.getvalue()
 
 
@@ -118,11 +118,6 @@ def _places(heads: list[str]) -> dict[str, int]:
 
 def _cell(cells: list[str], place: int) -> str:
     return _GUARDED.sub("", cells[place], count=1) if place < len(cells) else ""
-
-
-def _guarded(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _unfit(why: str) -> ConfigError:

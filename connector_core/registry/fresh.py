@@ -47,14 +47,12 @@ class Fresh(Generic[T]):
                     database.tell_settings()
             return self._made[1]
 
-    def look(self, after_s: float = 0.0) -> bool:
-        """Look whether another process has changed something, unless that was done a moment ago; True if it has."""
-        seen, times = self._seen, self.times
-        if seen is not None and time.monotonic() - seen[1] < after_s:
-            return False
-        self._seen = None
-        self.get()
-        return self.times != times
+    def look(self, after_s: float = 0.0) -> None:
+        """Look whether another process has changed something, unless that was done a moment ago."""
+        seen = self._seen
+        if seen is None or time.monotonic() - seen[1] >= after_s:
+            self._seen = None
+            self.get()
 
     def forget(self) -> None:
         """Make the value anew when it is next asked for: what else it depends on has changed."""

@@ -244,9 +244,15 @@ class Registry:
                 return write(*self.targets_as_of(organization))
             self.look()
 
-    def look(self, after_s: float = 0.0) -> bool:
-        """Look what other processes have changed, unless that was done a moment ago; True if something was."""
-        return any([self._fresh.look(after_s), self.sources.look(after_s)])
+    def look(self, after_s: float = 0.0) -> None:
+        """Look what other processes have changed, unless that was done a moment ago."""
+        self._fresh.look(after_s)
+        self.sources.look(after_s)
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """Numbers that have grown when more is known than before; nothing is looked for."""
+        return self._fresh.times, self.sources.known
 
     def listeners(self, route: str) -> Listeners:
         """Return the active integrations that a webhook on a route may be for."""

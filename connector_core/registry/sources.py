@@ -161,9 +161,14 @@ class Sources:
         self._fresh.get()
         return self._fresh.times
 
-    def look(self, after_s: float = 0.0) -> bool:
-        """Look what other processes have changed, unless that was done a moment ago; True if something was."""
-        return self._fresh.look(after_s)
+    def look(self, after_s: float = 0.0) -> None:
+        """Look what other processes have changed, unless that was done a moment ago."""
+        self._fresh.look(after_s)
+
+    @property
+    def known(self) -> int:
+        """A number that has grown when more is known than before; nothing is looked for."""
+        return self._fresh.times
 
     def forget(self) -> None:
         """Make every handle anew: what the file says of sources or plugins has changed."""

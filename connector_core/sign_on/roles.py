@@ -94,4 +94,4 @@ def _refuse_domain(claims: Mapping[str, Any], settings: OidcSettings, name: str)
 
 
 def _is_verified(claims: Mapping[str, Any]) -> bool:
-    return claims.get("email_verified") in {True, "true"}  # some say it as a text
+    return claims.get("email_verified") in (True, "true")  # some say it as a text

@@ -6,6 +6,7 @@ by an algorithm with a public and a private half, is none: neither `none` nor on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ MOST_KEYS = 100
 LONGEST_TOKEN = 64 * 1024
 _LONGEST_HEADER = 8 * 1024  # some carry their certificates
 _AGAIN = "Sign in again."
+_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON can hold halves of signs, which no database stores
 _LONGEST_SUBJECT = 255  # OpenID Connect Core, 2
 
 
@@ -143,9 +145,10 @@ def _refuse_others(claims: Mapping[str, Any], expected: Expected) -> None:
     """Refuse what the library leaves to its caller: tokens that were made for others too, and names without end."""
     audience, party = claims["aud"], claims.get("azp")
     others: Sequence[str] = [] if isinstance(audience, str) else [one for one in audience if one != expected.client_id]
-    if party not in {None, expected.client_id} or (others and party is None):
+    if party not in (None, expected.client_id) or (others and party is None):
         raise SignOnRefused("The provider's answer is for another sign-in.", detail="azp", fix=_AGAIN)
     if claims["nonce"] != expected.nonce or claims["iss"] != expected.issuer:  # a list that has it is not it
         raise SignOnRefused("The provider's answer is for another sign-in.", detail="nonce or iss", fix=_AGAIN)
-    if len(claims["sub"]) > _LONGEST_SUBJECT:
+    subject = claims["sub"]
+    if not isinstance(subject, str) or len(subject) > _LONGEST_SUBJECT or _SURROGATE.search(subject):
         raise SignOnRefused("The provider's answer names a person by more than can be read.", detail="sub", fix=_AGAIN)

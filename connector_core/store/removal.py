@@ -90,7 +90,12 @@ OF_NOBODY = frozenset({"meta", "node", "config_file", "pace", "hook_token", "ref
 
 
 def exists(db: Connection, organization: str) -> bool:
-    """Return whether anything is stored of an organization but what was written down about it."""
+    """Return whether anything is stored of an organization but what was written down about it.
+
+    Rows without an organization are nobody's.
+    """
+    if not organization:
+        return False
     return any(count for table, count in stored(db, organization).items() if table != "audit_entry")
 
 
@@ -161,15 +166,15 @@ def remove_some(db: Connection, organization: str, most: int) -> bool:
 def finish(db: Connection, organization: str, users: Collection[str]) -> Mapping[str, int]:
     """Delete the integrations of an organization of which nothing else is left, and write down what was removed.
 
-    `users` are the people who may still use the console: logins of others end. The names of the integrations are kept
-    among those that were removed once, so that who makes one again has its tickets looked for. Return the rows by
-    table, those of earlier attempts too.
+    `users` are the people who may still use the console by their passwords: logins of others end. The names of the
+    integrations are kept among those that were removed once, so that who makes one again has its tickets looked for.
+    Return the rows by table, those of earlier attempts too.
     """
     ids = [name for (name,) in db.execute("SELECT id FROM integration WHERE organization = ?", (organization,))]
     for name in ids:
         db.execute("DELETE FROM integration WHERE id = ?", (name,))
         life.note_removed(db, name)
-    sessions = db.execute('SELECT token, "user" FROM console_session').fetchall()
+    sessions = db.execute('SELECT token, "user" FROM console_session WHERE signed_on IS NULL').fetchall()
     ended = [(token,) for token, user in sessions if user not in users]
     db.executemany("DELETE FROM console_session WHERE token = ?", ended)
     _count(db, organization, {"integration": len(ids), "console_session": len(ended)})

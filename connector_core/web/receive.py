@@ -178,19 +178,21 @@ class Receiver:
     async def _accepted_events(self, source: str, inbound: InboundRequest) -> tuple[Taken, Accepted]:
         take = partial(self._intake.take_events, source, inbound)
         while True:
+            known = self._intake.registry.known
             try:
                 taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
                 return taken, await asyncio.wrap_future(taken.pending)
             except SettingsMoved:
                 self._intake.registry.look()
             except WebhookRejected:
-                if not await self._has_moved():
+                if not await self._has_moved(known):
                     raise
 
-    async def _has_moved(self) -> bool:
-        """Return whether another process has changed settings unheard, such as the secret of what is refused."""
-        look = partial(self._intake.registry.look, LOOKED_JUST_NOW_S)
-        return await asyncio.get_running_loop().run_in_executor(self._reading, look)
+    async def _has_moved(self, known: tuple[int, int]) -> bool:
+        """Return whether more is known than when a refusal began: another process may have made its secret unheard."""
+        registry = self._intake.registry
+        await asyncio.get_running_loop().run_in_executor(self._reading, registry.look, LOOKED_JUST_NOW_S)
+        return registry.known != known
 
     async def _take_delivery(self, request: Request, arrival: Arrival) -> Response:
         route, integration = request.path_params["route"], request.path_params.get("integration")
@@ -201,13 +203,14 @@ class Receiver:
         loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
         is_small, given = len(inbound.body) <= INLINE_BYTES, None
         while given is None:
+            known = self._intake.registry.known
             try:
                 inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
                 is_at_hand = is_small and inquiry.is_settled
                 read = partial(self._intake.read, inquiry)
                 given = read() if is_at_hand else await loop.run_in_executor(self._reading, read)
             except WebhookRejected:
-                if not await self._has_moved():
+                if not await self._has_moved(known):
                     raise
         arrival.organization, arrival.deliveries = given.organization, given.whole or given.deliveries
         arrival.integration_id = given.deliveries[0][0]

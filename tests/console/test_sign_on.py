@@ -358,9 +358,20 @@ def test_hostile_names_are_a_line_of_text(served, guest, forger):
     assert latest(served).by.name.isprintable()
 
 
+def test_answers_to_nothing_keep_nobody_out(served, guest, forger):
+    """Any page may lead a browser here: what it did not begin is refused, and is no try of its address's."""
+    other = Visitor(served.url)
+    codes = [other.get("/login/callback?state=x&code=y", allow_redirects=False).status_code for _ in range(25)]
+
+    assert codes == [403] * 25
+    assert enter(guest, forger).status_code == 303
+
+
 def test_failed_answers_are_slowed_down(served, guest, forger):
-    """Whoever sends many that fail waits, as with passwords; it is over after a while."""
-    codes = [guest.back(code="c", state="s").status_code for _ in range(21)]
+    """Whoever begins and sends many that fail waits, as with passwords; it is over after a while."""
+    forger.claims = {"aud": "another client"}
+    codes = [enter(guest, forger).status_code for _ in range(21)]
+    forger.claims = {}
     served.clock.forward(2 * HOUR)
 
     assert codes[:20] == [403] * 20

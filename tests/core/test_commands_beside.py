@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_core.cli.beside import caller, place, wire
+from connector_core.cli.beside import caller, named_files, place, wire
 from connector_core.cli.beside.door import _may
 from connector_core.cli.main import _COMMANDS
 from connector_core.config import read_config
@@ -90,7 +90,48 @@ def test_which_commands_a_daemon_does(line, is_for_daemon):
 
 def test_every_exception_is_a_command():
     """A renamed command would go to the daemon without a word."""
-    assert {one[0] for one in caller.HERE | caller.ASKING | caller.READING} <= {*_COMMANDS}
+    named = caller.HERE | caller.ASKING | {*named_files.READ_HERE} | {*named_files.MADE_HERE}
+    assert {one[0] for one in named} <= {*_COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("line", "read", "made"),
+    [
+        ("link --csv t.csv --dry-run", "t.csv", ""),
+        ("link --csv=a=b.csv --report r.csv", "a=b.csv", "r.csv"),
+        ("link --csv - --report=r=2.csv", "-", "r=2.csv"),
+        ("link inc-1 SUP-1", "", ""),
+        ("export acme --to acme.jsonl", "", "acme.jsonl"),
+        ("routing set acme acme", "acme", ""),
+        ("routing set acme -", "-", ""),
+        ("routing set acme --clear", "", ""),
+        ("routing try acme", "", ""),
+        ("routing show acme", "", ""),
+        ("status", "", ""),
+    ],
+)
+def test_which_files_are_the_callers(line, read, made):
+    """By the place of a name, never by what lies around: an organization may be called as a file is."""
+    said = line.split()
+
+    assert named_files.file_of(said, named_files.READ_HERE)[2] == read
+    assert named_files.file_of(said, named_files.MADE_HERE)[2] == made
+
+
+def test_what_is_written_is_a_new_file(tmp_path, monkeypatch):
+    """Nothing is written over, not even through a link that somebody else put there; what stays empty is removed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs").write_text("kept")
+    (tmp_path / "there.csv").symlink_to("theirs")
+    with pytest.raises(FileExistsError):
+        named_files.make(["link", "--report", "there.csv"])
+    said = ["export", "acme", "--to", "new.jsonl"]
+    made = named_files.make(said)
+
+    assert (tmp_path / "new.jsonl").stat().st_mode & 0o777 == 0o600
+    named_files.drop_unwritten(said, made)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs", "there.csv"]
+    os.close(made)
 
 
 def test_the_file_is_taken_out_of_the_words(monkeypatch):
@@ -150,15 +191,9 @@ def test_whatever_else_listens_there_is_left_alone(listener, said, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_socket_of_a_stranger_is_not_asked(listener, tmp_path, monkeypatch):
+def test_a_socket_of_a_stranger_is_not_asked(listener, monkeypatch):
     """Where others may make files, such as /tmp, anybody could take what is typed."""
-    real = os.stat
-
-    def stat(path, **how):
-        found = real(path, **how)
-        return os.stat_result((*found[:4], 4711, *found[5:])) if str(path).endswith(".sock") else found
-
-    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(caller, "CREDENTIALS", _Credentials((1, 4711, 4711)))
 
     assert caller.ask(["status"]) is None  # nobody was greeted: there is no thread that would
 
@@ -168,9 +203,9 @@ def test_only_root_and_the_daemons_own_user_may(monkeypatch):
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs:
         assert _may(ours)
-        monkeypatch.setattr("connector_core.cli.beside.door._CREDENTIALS", _Credentials((1, 4711, 4711)))
+        monkeypatch.setattr("connector_core.cli.beside.door.CREDENTIALS", _Credentials((1, 4711, 4711)))
         assert not _may(ours)
-        monkeypatch.setattr("connector_core.cli.beside.door._CREDENTIALS", _Credentials((1, 0, 0)))
+        monkeypatch.setattr("connector_core.cli.beside.door.CREDENTIALS", _Credentials((1, 0, 0)))
         assert _may(ours)
 
 

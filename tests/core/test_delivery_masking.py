@@ -89,6 +89,9 @@ def _is_free_of(kept: str, secret: str) -> bool:
         '{"auth": {"kind": "x", "deep": ["Zk9secretvalue1"]}}',
         "Authorization: Bearer Zk9secretvalue1",
         '{"where": "https://me:Zk9secretvalue1@desk.example/"}',
+        '{"payload": "\\n {\\"secret\\": \\"Zk9secretvalue1\\"}"}',
+        '{"text": "password: Zk9secretvalue1"}',
+        '{"headers": [{"name": "Authorization", "value": "Zk9secretvalue1"}]}',
     ],
 )
 def test_secrets_at_odd_places_are_found(body):
@@ -99,6 +102,14 @@ def test_secrets_at_odd_places_are_found(body):
 
     assert not why
     assert "Zk9secretvalue1" not in masking.finished(text)
+
+
+def test_a_known_secret_is_found_in_base64():
+    """As headers and platforms write it."""
+    masking = Masking(known=["a secret of ours"])
+    text, _ = masking.body('{"a": "YSBzZWNyZXQgb2Ygb3Vycw=="}', "application/json")
+
+    assert masking.finished(text) == '{"a": "***=="}'
 
 
 def test_what_is_no_secret_stays():

@@ -123,22 +123,28 @@ def test_links_of_an_organization_that_is_removed_are_not_worked_on(store, clock
 
 
 def test_logins_of_nobody_end(store, clock):
-    """Who stands in the file no more has none; others stay signed in."""
+    """Who stands in the file no more has none; others stay signed in, and who came by single sign-on."""
     now = clock.now().isoformat()
-    for name in ("ada", "theirs"):
+    for name, signed_on in (("ada", None), ("theirs", None), ("sub-1", "{}")):
         sql(
             store,
-            'INSERT INTO console_session (token, "user", proof, form_token, created_at, seen_at, expires_at)'
-            " VALUES (?, ?, 'p', 'f', ?, ?, ?)",
+            'INSERT INTO console_session (token, "user", proof, form_token, created_at, seen_at, expires_at, signed_on)'
+            " VALUES (?, ?, 'p', 'f', ?, ?, ?, ?)",
             f"token-{name}",
             name,
             now,
             now,
             (clock.now() + timedelta(days=1)).isoformat(),
+            signed_on,
         )
 
     assert store.removals.finish(GONE, {"ada"})["console_session"] == 1
-    assert sql(store, 'SELECT "user" FROM console_session') == [("ada",)]
+    assert sorted(sql(store, 'SELECT "user" FROM console_session')) == [("ada",), ("sub-1",)]
+
+
+def test_rows_of_nobody_are_no_organizations(store):
+    """Logins of strangers and the like have an empty name there, which an unset variable of a shell has, too."""
+    assert not store.removals.exists("")
 
 
 def test_one_incident_is_forgotten_alone(store, clock):

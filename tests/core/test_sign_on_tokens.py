@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 
 import pytest
 from joserfc import jwt
@@ -67,6 +68,8 @@ def test_a_good_token_is_taken():
         {"aud": ["connector", "another client"]},
         {"aud": {"connector": 1}},
         {"azp": "another client"},
+        {"azp": ["connector"]},
+        {"azp": {}},
         {"iss": "https://login.example.org"},
         {"iss": [ISSUER]},
         {"iss": f"{ISSUER}/"},
@@ -86,6 +89,15 @@ def test_a_token_for_something_else_is_refused(lie):
     """Each claim is held against what was asked."""
     with pytest.raises(SignOnRefused):
         accepted(signed(**lie))
+
+
+def test_a_subject_that_no_database_holds_is_refused(monkeypatch):
+    """JSON may have half a sign in it."""
+    lied = SimpleNamespace(claims={**GOOD, "sub": "\ud800"})
+    monkeypatch.setattr(jwt, "decode", lambda *_, **__: lied)
+
+    with pytest.raises(SignOnRefused):
+        accepted("token")
 
 
 @pytest.mark.parametrize("claims", [{"exp": -59}, {"iat": 60}, {"nbf": 60}], ids=str)

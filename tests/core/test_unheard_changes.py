@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -110,3 +111,18 @@ def test_a_delivery_signed_with_a_new_secret_is_taken(deaf):
     answers = [deaf.post("/external/desk/webhook", one).status_code for one in (good, bad)]
 
     assert answers == [200, 403]
+
+
+def test_deliveries_that_come_together_are_all_taken(deaf, monkeypatch):
+    """Whoever looked first knows by then; the others are judged once more although that was just now."""
+    monkeypatch.setattr(receive, "LOOKED_JUST_NOW_S", 60.0)
+    fresh = deaf.registry._fresh
+    fresh._seen = (fresh._seen[0], fresh._seen[1] - 100, fresh._seen[2])  # longer ago than just now
+    deaf.desk.open("Asked for by a person")
+    deaf.desk.edit("1", title="Seen to")
+    request = deaf.desk.signed(deaf.desk.told[-1], NEW)
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: deaf.post("/external/desk/webhook", request).status_code, range(24)))
+
+    assert set(answers) == {200}

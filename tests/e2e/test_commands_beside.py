@@ -9,14 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from connector_core.cli.beside import place
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.stage import free_port, until
+from connector_core.http_source.signatures import sign, signing_keys
 
 SECRETS = {
     "OUR_KEY": "a passphrase of many letters",
@@ -97,6 +100,31 @@ def test_a_file_is_read_by_the_caller(shell, tmp_path):
 
     assert by_name.returncode == by_stdin.returncode == 3
     assert by_name.stderr == by_stdin.stderr
+
+
+def test_files_are_found_from_where_the_caller_is(shell, tmp_path):
+    """Not from where the daemon was started; and what is made is the caller's."""
+    here = tmp_path / "of the caller"
+    here.mkdir()
+    (here / "t.csv").write_text("incident,ticket\nnone-such,SUP-1\n")
+
+    incident = {"id": "inc-1", "title": "Dark", "status": "active"}
+    event = {"id": "evt-1", "type": "incident.opened", "occurred_at": "2026-11-28T10:00:00Z", "incident": incident}
+    body = json.dumps(event).encode()
+    headers = sign(signing_keys(SECRETS["OUR_EVENTS"]), "evt-1", datetime.now(UTC), body)
+    requests.post(f"{shell.daemon.url}/v1/sources/acme/events", body, headers=headers, timeout=20).raise_for_status()
+
+    linked = shell.run("link", "--csv", "t.csv", "--dry-run", "--report=r.csv", cwd=here)
+    exported = shell.run("export", "acme", "--to", "acme.jsonl", cwd=here)
+    again = shell.run("export", "acme", "--to", "acme.jsonl", cwd=here)
+    unknown = shell.run("export", "nobody", "--to", "nobody.jsonl", cwd=here)
+
+    assert (linked.returncode, exported.returncode) == (1, 0), linked.stderr + exported.stderr
+    assert "none-such" in (here / "r.csv").read_text(encoding="utf-8-sig")
+    assert '"kind": "export"' in (here / "acme.jsonl").read_text()
+    assert (again.returncode, "is there already" in again.stderr) == (3, True)
+    assert unknown.returncode != 0
+    assert sorted(path.name for path in here.iterdir()) == ["acme.jsonl", "r.csv", "t.csv"]
 
 
 def test_a_prompt_is_answered_in_the_callers_terminal(shell):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector_core.cli.beside.given import in_place
 from connector_core.cli.beside.place import address, socket_of
-from connector_core.cli.beside.wire import SHARED_VARIABLES, Broken, receive, send
+from connector_core.cli.beside.wire import CREDENTIALS, SHARED_VARIABLES, Broken, receive, send
 
 if TYPE_CHECKING:
     from connector_core.cli.beside.terminal import Terminal
@@ -28,8 +28,6 @@ HERE = frozenset(
 ASKING = frozenset(
     {("integrations", "setup"), ("integrations", "authorize"), ("sources", "setup"), ("notifications", "add")}
 )
-#: A file that these are given is read here.
-READING = frozenset({("routing", "set"), ("routing", "try")})
 GREETED_WITHIN_S = 10.0
 TRY_AGAIN, INTERRUPTED = 5, 130  # as ExitCode has it, and as shells do
 
@@ -83,8 +81,8 @@ def _connected(path: str) -> socket.socket | None:
     connection.settimeout(GREETED_WITHIN_S)
     try:
         with address(path) as short:
-            if _can_be_trusted(path):
-                connection.connect(short)
+            connection.connect(short)
+            if _can_be_trusted(connection, path):
                 return connection
     except OSError:  # nobody listens there, or not to us
         pass
@@ -92,9 +90,16 @@ def _connected(path: str) -> socket.socket | None:
     return None
 
 
-def _can_be_trusted(path: str) -> bool:
-    """Return whether a socket was made by us, by root, or by whose folder it is in: some are open to others."""
-    return os.stat(path).st_uid in {0, os.geteuid(), os.stat(os.path.dirname(path)).st_uid}  # noqa: PTH116, PTH120
+def _can_be_trusted(connection: socket.socket, path: str) -> bool:
+    """Return whether we, root or whose folder it is in listen at a socket: some folders are open to others.
+
+    Who listens is told by the system of the connection itself, for what is at the path may be another by now.
+    """
+    trusted = {0, os.geteuid(), os.stat(os.path.dirname(path)).st_uid}  # noqa: PTH116, PTH120
+    if not hasattr(socket, "SO_PEERCRED"):
+        return os.lstat(path).st_uid in trusted
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    return CREDENTIALS.unpack(told)[1] in trusted
 
 
 def _is_ours(greeting: dict[str, Any]) -> bool:
@@ -113,19 +118,37 @@ def _is_ours(greeting: dict[str, Any]) -> bool:
 
 
 def _run(connection: socket.socket, said: list[str], config: str) -> int | None:
+    from connector_core.cli.beside import named_files  # noqa: PLC0415 - when there is a daemon only
+
+    made = None
     try:
-        said, source = _with_files(in_place(said))
+        said, source = named_files.with_source(in_place(said))
+        streams = [source if number == 0 and source is not None else number for number in range(3)]
+        made = named_files.make(said)
+        terminal = _terminal(said, streams)  # a stream may be closed, or there is no terminal to be had
     except (OSError, UnicodeDecodeError):
+        if made is not None:
+            named_files.drop_unwritten(said, made)
         return None  # what is run here says it
-    streams = [source if number == 0 and source is not None else number for number in range(3)]
-    try:
-        terminal = _terminal(said, streams)
-    except OSError:  # a stream is closed, or there is no terminal to be had
-        return None
     if terminal is not None:
         streams = [terminal.inner if _is_terminal(one) else one for one in streams]
         if tuple(said[:2]) not in ASKING:
             streams[0] = os.open(os.devnull, os.O_RDONLY) if _is_terminal(streams[0]) else streams[0]
+    answer = _answer(connection, said, config, [*streams, *([] if made is None else [made])], terminal)
+    if made is not None and answer.get("code") != 0:
+        named_files.drop_unwritten(said, made)
+    if answer.get("elsewhere"):
+        return None
+    if "code" in answer:
+        return int(answer["code"])
+    print("The daemon ended before it could say what became of this.", file=sys.stderr)
+    return TRY_AGAIN
+
+
+def _answer(
+    connection: socket.socket, said: Sequence[str], config: str, streams: Sequence[int], terminal: Terminal | None
+) -> dict[str, Any]:
+    """Say what is wanted; return what the daemon says in the end, nothing where it is gone."""
     request = {
         "config": os.path.realpath(config),
         "words": said,
@@ -136,17 +159,12 @@ def _run(connection: socket.socket, said: list[str], config: str) -> int | None:
         send(connection, request, streams)
         if terminal is not None:
             terminal.passed_on()
-        answer = _awaited(connection, terminal)
+        return _awaited(connection, terminal)
     except (Broken, OSError):
-        answer = {}
-    if terminal is not None:
-        terminal.rest()
-    if answer.get("elsewhere"):
-        return None
-    if "code" in answer:
-        return int(answer["code"])
-    print("The daemon ended before it could say what became of this.", file=sys.stderr)
-    return TRY_AGAIN
+        return {}
+    finally:
+        if terminal is not None:
+            terminal.rest()
 
 
 def _awaited(connection: socket.socket, terminal: Terminal | None) -> dict[str, Any]:
@@ -175,17 +193,6 @@ def _terminal(said: list[str], streams: list[int]) -> Terminal | None:
 
 def _is_terminal(stream: int) -> bool:
     return os.isatty(stream)
-
-
-def _with_files(said: list[str]) -> tuple[list[str], int | None]:
-    """Return a command with the file that it is given as its standard input, opened here."""
-    if tuple(said[:2]) not in READING:
-        return said, None
-    for number, word in enumerate(said[2:], start=2):
-        if not word.startswith("-") and os.path.isfile(word):  # noqa: PTH113 - pathlib is slow to load
-            with suppress(OSError):
-                return [*said[:number], "-", *said[number + 1 :]], os.open(word, os.O_RDONLY | os.O_CLOEXEC)
-    return said, None
 
 
 def who() -> str:

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import traceback
@@ -17,18 +16,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from connector_core.cli.beside import files
 from connector_core.cli.beside.place import address
-from connector_core.cli.beside.wire import SHARED_VARIABLES, STREAMS, Broken, receive, send
+from connector_core.cli.beside.wire import CREDENTIALS, SHARED_VARIABLES, STREAMS, Broken, receive, send
 from connector_core.store.filelock import FileLock
 
-#: A caller has so long to say what it wants.
-ASKED_WITHIN_S = 10.0
+#: A caller, who is root or our own user, has so long to say what it wants: it may ask somebody for a secret first.
+ASKED_WITHIN_S = 600.0
 #: What commands need is loaded when nothing happened for so long after the start.
 _IDLE_S = 3.0
 _TAKE_OVER_AGAIN_S = 1.0
 #: So long a command whose caller is gone may take to end by itself.
 _ENDED_WITHIN_S = 10.0
-_CREDENTIALS = struct.Struct("3i")
 _BACKLOG = 64
 
 
@@ -122,8 +121,8 @@ def _may(connection: socket.socket) -> bool:
     """Return whether a caller is root or our own user; where the system does not tell, the file's mode decides."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return _CREDENTIALS.unpack(told)[1] in {0, os.geteuid()}
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    return CREDENTIALS.unpack(told)[1] in {0, os.geteuid()}
 
 
 def _needed() -> list[str]:
@@ -144,11 +143,12 @@ def _serve(connection: socket.socket, config: Path) -> NoReturn:
         connection.settimeout(ASKED_WITHIN_S)
         send(connection, {"version": version("connector-core")})
         request, streams = receive(connection)
-        if len(streams) != STREAMS or not _is_same(str(request.get("config")), config):
+        if len(streams) not in {STREAMS, STREAMS + 1} or not _is_same(str(request.get("config")), config):
             send(connection, {"elsewhere": True})
             os._exit(0)
         connection.settimeout(None)
-        _take_streams(streams)
+        _take_streams(streams[:STREAMS])
+        files.made = streams[STREAMS] if len(streams) > STREAMS else None
         _take_environment(request)
         threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
         code = _run([str(word) for word in request.get("words", ())], config)

@@ -1,7 +1,7 @@
 """What caller and daemon say to each other: JSON, its length before it, with descriptors beside the first of it.
 
-The daemon greets with its version. The caller says its file, its words, who it is, and passes its three streams. The
-daemon says the exit code, or that it works with another file.
+The daemon greets with its version. The caller says its file, its words, who it is, and passes its three streams, and
+a file that it has made for the command. The daemon says the exit code, or that it works with another file.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 from collections.abc import Sequence
 from typing import Any
 
 #: What a command goes by besides its words: how the caller's terminal is.
 SHARED_VARIABLES = ("TERM", "COLUMNS", "LINES", "COLORTERM", "NO_COLOR", "FORCE_COLOR")
 STREAMS = 3
+#: Of who is at the other end, as the system tells it: process, user, group.
+CREDENTIALS = struct.Struct("3i")
 _LENGTH = 4
 _LONGEST = 16 * 1024 * 1024
 
@@ -45,7 +48,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
         Broken: nothing, or nonsense.
         OSError: it is gone, or took too long.
     """
-    length, streams, _, _ = socket.recv_fds(connection, _LENGTH, STREAMS)
+    length, streams, _, _ = socket.recv_fds(connection, _LENGTH, STREAMS + 1)
     try:
         return _said(connection, length), streams
     except (Broken, OSError):

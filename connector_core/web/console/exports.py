@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.responses import Response
 
+from connector_core.spreadsheets import guarded
 from connector_core.web.console.pages import HEADERS
 
 MOST_EXPORTED = 10_000
-#: Where a spreadsheet would begin a formula: at the start of a cell, also behind what parts cells in some languages'
-#: settings, and with the wide signs of others.
-_STARTS_FORMULA = re.compile(r'(\A|[;\t\r\n])([\s"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])')
 
 Row = Mapping[str, object]
 
@@ -40,7 +37,7 @@ def _cell(value: object) -> str:
     """Write a value as a text; what holds others is JSON, and nothing when it is empty."""
     if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False) if value else ""
-    return "" if value is None else _STARTS_FORMULA.sub(r"\1\2'", str(value))
+    return "" if value is None else guarded(str(value))
 
 
 def _file(text: str, name: str, kind: str) -> Response:

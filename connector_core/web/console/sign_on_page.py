@@ -80,6 +80,8 @@ class SignOnPage:
     def _finish(self, console: Console, request: Request) -> Response:
         attempt = self._attempt(request)
         wanted = "/" if attempt is None else safe_next(attempt.wanted)
+        if attempt is None or request.query_params.get("state", "") != attempt.state:
+            return self._foreign(console, request, wanted, attempt)
         keys = [(PER_ADDRESS, neighbourhood(address_of(request)))]
         wait_s = self._throttle.begin(keys)
         if wait_s > 0:
@@ -92,11 +94,18 @@ class SignOnPage:
         except ConnectorError as exc:
             self._throttle.failed(keys)
             response = self._wrong(console, request, wanted, exc)
-            if request.query_params.get("state", "") == (attempt and attempt.state):
-                self._cookie.remove(response)  # it is used up; another tab's is not
+            self._cookie.remove(response)  # it is used up
             return response
         self._throttle.succeeded(keys)
         return self._begin(console, request, wanted, signed.identity, signed.id_token)
+
+    def _foreign(self, console: Console, request: Request, wanted: str, attempt: Attempt | None) -> Response:
+        """Refuse what this browser did not begin. It is no try of anybody's: any page may lead a browser here."""
+        try:
+            self._sign_on.finish(attempt, request.query_params)
+        except ConnectorError as exc:
+            return self._wrong(console, request, wanted, exc)
+        raise LookupError(wanted)  # the state is compared before all else
 
     def _begin(self, console: Console, request: Request, wanted: str, identity: Identity, id_token: str) -> Response:
         user = console.people.named(identity)
