@@ -121,3 +121,12 @@ def bare_postgresql_url(postgresql_database):
     postgresql_database.clear()
     yield postgresql_database.url
     postgresql_database.clear()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Start Chromium without a window: one in a process, for what drives it runs on between tests."""
+    from tests.support.browser import open_browser  # noqa: PLC0415 - slow to load, and most tests need none
+
+    with open_browser() as started:
+        yield started

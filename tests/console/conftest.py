@@ -7,18 +7,10 @@ import pytest
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
 from tests.support import warm
-from tests.support.browser import open_browser
 from tests.support.person import Person
 from tests.support.served import ADMIN, Visitor
 
 warm.use()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Start Chromium without a window."""
-    with open_browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, Stage, free_port, sandbox_plugin, until
 from connector_core.plugins import load_plugins
-from tests.support.browser import open_browser
 from tests.support.front import load_balancer, proxy_example
 from tests.support.person import Person
 
@@ -64,13 +63,6 @@ def said(stage, event):
     """Return the lines of the daemon's log about an event."""
     lines = [json.loads(line) for line in stage.daemon.log_path.read_text().splitlines() if line.startswith("{")]
     return [line for line in lines if line["event"] == event]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start Chromium without a window."""
-    with open_browser() as started:
-        yield started
 
 
 @pytest.mark.parametrize("front", BEHIND)
