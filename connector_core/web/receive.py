@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
@@ -35,8 +35,6 @@ from connector_core.store.failures import shortage
 from connector_core.web.batches import Batches
 from connector_core.web.refusals import Refusals
 from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
-
-T = TypeVar("T")
 
 WEBHOOKS_AT = "/external/"
 _DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integration>[^/]+))?")

@@ -106,6 +106,8 @@ def test_every_exception_is_a_command():
         ("routing set acme -", "-", ""),
         ("routing set acme --clear", "", ""),
         ("routing try acme", "", ""),
+        ("routing try --days 7 acme rules.yaml", "rules.yaml", ""),
+        ("routing try acme rules.yaml --days=7", "rules.yaml", ""),
         ("routing show acme", "", ""),
         ("status", "", ""),
     ],

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 #: By command: the option that names the file, or which of the arguments does.
 Places: TypeAlias = Mapping[tuple[str, ...], str | int]
 
 READ_HERE: Places = {("link",): "--csv", ("routing", "set"): 1, ("routing", "try"): 1}
+#: Options of these commands whose value is another word.
+_WITH_VALUE = frozenset({"--days"})
 MADE_HERE: Places = {("link",): "--report", ("export",): "--to"}
 
 
@@ -42,8 +45,9 @@ def make(said: Sequence[str]) -> int | None:
 
 def drop_unwritten(said: Sequence[str], made: int) -> None:
     """Remove a file that was made and that nothing was written to."""
-    if not os.fstat(made).st_size:
-        os.unlink(file_of(said, MADE_HERE)[2])  # noqa: PTH108 - pathlib is slow to load
+    with suppress(OSError):  # somebody else may have removed it
+        if not os.fstat(made).st_size:
+            os.unlink(file_of(said, MADE_HERE)[2])  # noqa: PTH108 - pathlib is slow to load
 
 
 def file_of(said: Sequence[str], where: Places) -> tuple[int, str, str]:
@@ -52,7 +56,11 @@ def file_of(said: Sequence[str], where: Places) -> tuple[int, str, str]:
         sought = where.get(tuple(said[:length]))
         words = list(enumerate(said))[length:]
         if isinstance(sought, int):
-            arguments = [(number, "", word) for number, word in words if word == "-" or not word.startswith("-")]
+            arguments = [
+                (number, "", word)
+                for number, word in words
+                if (word == "-" or not word.startswith("-")) and said[number - 1] not in _WITH_VALUE
+            ]
             return arguments[sought] if len(arguments) > sought else (0, "", "")
         if sought is not None:
             found = [
