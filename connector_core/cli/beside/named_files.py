@@ -15,9 +15,9 @@ from typing import TypeAlias
 Places: TypeAlias = Mapping[tuple[str, ...], str | int]
 
 READ_HERE: Places = {("link",): "--csv", ("routing", "set"): 1, ("routing", "try"): 1}
+MADE_HERE: Places = {("link",): "--report", ("export",): "--to"}
 #: Options of these commands whose value is another word.
 _WITH_VALUE = frozenset({"--days"})
-MADE_HERE: Places = {("link",): "--report", ("export",): "--to"}
 
 
 def with_source(said: list[str]) -> tuple[list[str], int | None]:
