@@ -276,9 +276,9 @@ def test_idle_connections_that_use_up_the_descriptors_lose_nothing(tmp_path, eve
     with opened_stage(tmp_path) as stage:
         pid, door = stage.daemon.pid, Kept(stage.daemon.url)
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        room = 10
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors(pid) + room, before[1]))
-        with crowd(stage, room * 3):
+        at_most = descriptors(pid) + 10
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (at_most, before[1]))
+        with crowd(stage, at_most):  # more than there are, whatever the daemon closes after they were counted
             until(lambda: door.status("readyz")[0] == 503)
             said = door.status("readyz")[1]
             health = door.status("healthz")[0]
