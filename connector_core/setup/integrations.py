@@ -26,7 +26,7 @@ from connector_core.contract.setup_steps import (
     answer_to,
     refuse_leak,
 )
-from connector_core.engine.breakers import is_of_settings
+from connector_core.engine.circuits import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.health.webhook_health import Arrived, arrived, is_expected
 from connector_core.plugins import PluginSet
