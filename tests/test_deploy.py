@@ -17,7 +17,7 @@ from compose_spec import PyCompose
 from connector_core.cli.beside.place import socket_beside
 from connector_core.config import read_config
 from connector_core.config.models import EngineSettings
-from connector_core.web.console.exposure import refuse_unprotected
+from connector_core.config.starting import refuse_start
 from tests.support.needed import require
 from tools.container_steps import steps
 
@@ -163,7 +163,7 @@ def test_a_configuration_of_a_container_is_valid(name, tmp_path):
     """It listens where the probes ask, keeps its file in the volume, and asks people for a password."""
     config = loaded(name, configurations()[name], tmp_path)
 
-    refuse_unprotected(config)
+    refuse_start(config)
     assert (config.server.host, config.server.port) == ("0.0.0.0", 8080)  # noqa: S104 - read, not bound
     assert config.server.metrics.port == 9464
     assert "postgresql" in name or str(config.database).endswith(f"{STATE}/connector.db")

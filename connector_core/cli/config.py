@@ -48,12 +48,18 @@ def config() -> None:
 @config.command()
 @config_option
 def check(config_path: str | None) -> None:
-    """Check the file and say everything that is wrong with it, each with line, column and fix."""
+    """Check the file and say everything that is wrong with it, each with line, column and fix.
+
+    It refuses what `connector run` would not start with, too.
+    """
+    from connector_core.config.starting import refuse_start  # noqa: PLC0415 - for this one only
+
     found, _, _, _ = read(config_path)
     for warning in found.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     for finding in unused_variables(found.calls(), os.environ):
         click.secho(f"warning: {finding.title}. {finding.fix}", fg="yellow", err=True)
+    refuse_start(found)
     count = sum(len(organization.integrations) for organization in found.organizations.values())
     held = f"{counted(len(found.organizations), 'organization')}, {counted(count, 'integration')}"
     click.echo(f"{found.path}: fine ({held}).")

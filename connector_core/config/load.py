@@ -27,6 +27,7 @@ from connector_core.config.sections import (
     PluginSections,
     administered,
     check_routing,
+    check_webhook_secrets,
     refuse_doubled_ids,
     refuse_unknown_organizations,
 )
@@ -150,7 +151,7 @@ def _load(  # noqa: PLR0913 - by keyword, what is special about a reading
             sections.check(plugins)
         refuse_doubled_ids(complaints, values)
         refuse_unknown_organizations(complaints, values)
-        warnings = check_routing(complaints, values)
+        warnings = [*check_routing(complaints, values), *check_webhook_secrets(complaints, values)]
         if file is not None and not complaints.of_broken:
             break
         # A placeholder does not fit there: do without the key, then without what needs it.

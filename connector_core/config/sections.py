@@ -169,6 +169,26 @@ def check_routing(complaints: Complaints, values: Mapping[str, Any]) -> list[Mis
     return unknown
 
 
+def check_webhook_secrets(complaints: Complaints, values: Mapping[str, Any]) -> list[Mistake]:
+    """Warn of a webhook secret that several organizations share: whose delivery one is could not be told by it.
+
+    Within one organization that is fine: the ticket tells for which integration a delivery is.
+    """
+    seen: dict[str, KeyPath] = {}
+    warnings = []
+    for path, entry, hook in _entries(values):
+        given = entry.get("webhook_secret") if hook == _TICKETING_HOOK else None
+        for secret in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
+            first = seen.setdefault(str(secret), path)
+            if first[1] != path[1]:
+                message = f"{first[-1]} of {first[1]} has the same secret; deliveries that it signs may be refused"
+                place = (*path, "webhook_secret")
+                warnings.append(
+                    complaints.references.document.mistake(place, message, "give each organization a secret of its own")
+                )
+    return warnings
+
+
 def _entries(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any], str]]:
     """Find sources and integrations, also in a file that is wrong elsewhere; with the hook that each has to have."""
     for organization, entry in _mapping(values.get("organizations")).items():

@@ -20,15 +20,14 @@ from starlette.routing import Route
 
 from connector_core.app import App
 from connector_core.config.models import ServerSettings
+from connector_core.config.starting import refuse_start
 from connector_core.config.values import bracketed
 from connector_core.contract.errors import ConfigError
-from connector_core.sign_on.tokens import require_library
 from connector_core.stopping import StopDeadline
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.client_address import ClientAddress
 from connector_core.web.connections import Connections
-from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.console.visits import lost, unguarded
 from connector_core.web.health import Health
@@ -103,9 +102,7 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
     Raises:
         ConfigError: the address cannot be listened on, or the console would be open to the public.
     """
-    refuse_unprotected(app.config)
-    if app.config.console.oidc is not None:
-        require_library()
+    refuse_start(app.config)
     listeners = _listeners(app.config.server)
     metrics_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
     limits = _limits(app)

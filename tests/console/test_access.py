@@ -9,7 +9,7 @@ import pytest
 
 from connector_core.config import read_config
 from connector_core.contract.errors import ConfigError
-from connector_core.web.console.exposure import refuse_unprotected
+from connector_core.config.starting import refuse_start
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
 OTHER = "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw"
@@ -247,10 +247,10 @@ def test_a_public_address_needs_a_password(tmp_path, host, console):
     config, _ = read_config(_with(tmp_path, f'server: {{host: "{host}"}}\n{console}'), [])
 
     if host in {"127.0.0.1", "localhost", "::1"} or console:
-        refuse_unprotected(config)
+        refuse_start(config)
     else:
         with pytest.raises(ConfigError) as refused:
-            refuse_unprotected(config)
+            refuse_start(config)
         assert "console.password" in refused.value.fix
 
 
