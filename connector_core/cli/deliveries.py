@@ -90,11 +90,7 @@ def show(number: int, config_path: str | None, *, as_json: bool) -> None:
     with read_only(config_path) as app:
         entry = app.store.delivery_log.get(number)
         if entry is None:
-            raise ConfigError(
-                f"There is no delivery {number}.",
-                code="delivery_unknown",
-                fix="List those that are still kept: older ones are deleted.",
-            )
+            raise _unknown(number)
         payload = app.store.delivery_log.payload(number) if entry.has_payload else None
     kept: dict[str, Any] = {} if payload is None else payload
     sides: dict[str, Any] = {name: kept[name] for name in ("request", "answer") if name in kept}
@@ -129,8 +125,10 @@ def replay(numbers: tuple[int, ...], config_path: str | None, *, yes: bool, **as
         raise click.UsageError("Say which ones: their numbers, or options that choose some.")
     with opened(config_path) as app:
         if numbers:
-            found = [app.store.delivery_log.get(number) for number in numbers]
-            ids = [entry.id for entry in found if entry is not None and entry.can_replay]
+            found = {number: app.store.delivery_log.get(number) for number in numbers}
+            if missing := [number for number, entry in found.items() if entry is None]:
+                raise _unknown(missing[0])
+            ids = [entry.id for entry in found.values() if entry is not None and entry.can_replay]
         else:
             ids, _ = app.store.replays.select(_wanted(asked, app.clock.now()))
         if not ids:
@@ -155,6 +153,14 @@ def replays(config_path: str | None, *, as_json: bool) -> None:
     with looking(config_path) as reader:
         found = reader.store.replays.latest(_LATEST)
     print_rows([_replay_row(one) for one in found], as_json=as_json, empty="Nothing was replayed yet.")
+
+
+def _unknown(number: int) -> ConfigError:
+    return ConfigError(
+        f"There is no delivery {number}.",
+        code="delivery_unknown",
+        fix="List those that are still kept: older ones are deleted. Run: connector deliveries list",
+    )
 
 
 def _row(entry: Logged, *, as_json: bool) -> dict[str, Any]:

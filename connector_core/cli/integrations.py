@@ -261,6 +261,8 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
     """Delete INTEGRATION with its links; tickets and incidents stay as they are."""
     opening = opened if yes else read_only
     with opening(config_path) as app:
+        if integration not in app.registry.records():
+            app.registry.entry(integration)  # says that there is none; one without its plugin can be removed
         count = len(app.store.links.find(integration_id=integration, limit=1_000_000))
         if not yes:
             click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")

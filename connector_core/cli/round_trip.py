@@ -54,6 +54,7 @@ def test(  # noqa: PLR0913 - one argument an option
             at = app.registry.entry(integration).record.test_at
             click.echo(f"A test incident is sent each day at {at} UTC." if at else "None is sent by itself.")
             return
+        app.registry.entry(integration)  # an unknown name is said first, whether anything runs or not
         _require_daemon(app)
         trip = app.round_trips.start(integration, whoami())
         names = app.registry.names(integration, trip.organization)

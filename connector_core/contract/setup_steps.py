@@ -299,7 +299,10 @@ def refuse_unasked(steps: Sequence[SetupStep], given: Mapping[str, str]) -> None
     """
     asked_for = {asked.key for step in steps for asked in step.fields}
     if unknown := sorted(key for key in given if not asked_for & {key, key.partition(ROW)[0]}):
-        raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
+        raise ConfigError(
+            f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.",
+            code="question_unknown",
+        )
 
 
 def refuse_leak(steps: Sequence[SetupStep], known: Answered, given: Mapping[str, str]) -> None:

@@ -94,7 +94,9 @@ class SetupFlow:
     def create(self, integration_id: str, organization: str, plugin: str) -> None:
         """Start a new integration, as a draft."""
         if organization not in self.config.organizations:
-            raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
+            raise ConfigError(
+                f"There is no organization {organization!r} in {self.config.path}.", code="organization_unknown"
+            )
         if not self.plugins.get(plugin).implements("on_incident_event"):
             raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
         begun = IntegrationRecord(

@@ -133,6 +133,18 @@ class RoutingSetup:
         """
         self._require(organization)
         target = next((one for one in self.registry.targets(organization) if one.integration_id == integration), None)
+        if integration not in {one.id for one in self.integrations(organization)}:
+            raise ConfigError(
+                f"{organization} has no integration {integration!r}.",
+                code="integration_unknown",
+                advice=Advice(Remedy.LIST_INTEGRATIONS),
+            )
+        if organization not in self.store.removals.owners(incident):
+            raise ConfigError(
+                f"Nothing is known of an incident {incident!r} of {organization}.",
+                code="unknown",
+                advice=Advice(Remedy.LIST_UNSENT, organization),
+            )
         if target is None:
             raise ConfigError(
                 f"{organization} has no active integration {integration!r}.",

@@ -74,7 +74,9 @@ class SourceSetup:
             ConfigError: no such organization or plugin, or the organization has a source already.
         """
         if organization not in self.config.organizations:
-            raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
+            raise ConfigError(
+                f"There is no organization {organization!r} in {self.config.path}.", code="organization_unknown"
+            )
         self._refuse_file(organization)
         if not self.plugins.get(plugin).implements("configure_source"):
             raise ConfigError(f"Plugin {plugin!r} is no source that can be set up step by step.")

@@ -26,6 +26,7 @@ secret_key: {KEY}
 organizations:
   acme:
     source: {{plugin: http, secret: whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0}}
+  globex: {{}}
 """
 
 
@@ -85,6 +86,33 @@ def command(tmp_path, monkeypatch, capsys):
         ("resolve", "nope", "title", "ticket"),
         ("reconcile", "nope"),
         ("doctor", "nope"),
+        ("recreate", "nope"),
+        ("incidents", "forget", "nope"),
+        ("export", "nope", "--to", "file.zip"),
+        ("integrations", "setup", "nope", "--set", "a=b"),
+        ("integrations", "remove", "nope"),
+        ("integrations", "test", "nope"),
+        ("integrations", "rename", "nope", "Name"),
+        ("integrations", "authorize", "nope"),
+        ("integrations", "disable", "nope"),
+        ("integrations", "apply-settings", "nope"),
+        ("integrations", "duplicate", "nope", "new"),
+        ("integrations", "hand-over", "nope", "step"),
+        ("integrations", "rules", "nope"),
+        ("organizations", "remove", "nope"),
+        ("organizations", "rename", "nope", "Name"),
+        ("sources", "setup", "nope", "--plugin", "http", "--set", "a=b"),
+        ("sources", "setup", "nope", "--set", "a=b"),
+        ("sources", "setup", "globex", "--plugin", "nope"),
+        ("sources", "setup", "globex", "--plugin", "http", "--set", "nope=1"),
+        ("sources", "test", "nope"),
+        ("sources", "reset", "nope", "--yes"),
+        ("notifications", "add", "nope", "ops", "--channel", "slack"),
+        ("notifications", "test", "acme", "nope"),
+        ("notifications", "remove", "acme", "nope"),
+        ("routing", "show", "nope"),
+        ("routing", "send", "acme", "inc-1", "nope"),
+        ("routing", "send", "nope", "inc-1", "desk"),
     ],
     ids=" ".join,
 )
@@ -94,6 +122,15 @@ def test_an_unknown_name_is_a_wrong_command_line(command, words):
 
     assert (code, out) == (2, "")
     assert "nope" in err
+
+
+@pytest.mark.parametrize("verb", ["show", "replay"])
+def test_a_delivery_that_is_not_there_is_a_wrong_command_line(command, verb):
+    """Its number is a name too."""
+    code, out, err = command("deliveries", verb, "99999")
+
+    assert (code, out) == (2, "")
+    assert "no delivery 99999" in err
 
 
 @pytest.mark.parametrize("words", [("sources", "reset", "acme"), ("db", "forget-secrets")], ids=" ".join)

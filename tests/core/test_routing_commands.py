@@ -171,6 +171,8 @@ def test_unknown_organizations_and_half_commands_are_refused(path):
     for arguments in (("show", "nothing"), ("unsent", "nothing"), ("try", "nothing"), ("send", "nothing", "a", "b")):
         assert "There is no organization 'nothing'" in refused(path, *arguments)
     assert "no active integration 'desk'" in refused(path, "send", "acme", "inc-1", "desk")
+    assert "incident 'nope' of acme" in refused(path, "send", "acme", "nope", "desk")
+    assert "no integration 'theirs'" in refused(path, "send", "acme", "inc-1", "theirs")
     for arguments in (("set", "acme"), ("set", "acme", "-", "--clear"), ("try", "acme", "--days", "0")):
         done = CliRunner().invoke(cli, ["--config", str(path), "routing", *arguments], input="[]")
         assert done.exit_code == 2
