@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -94,20 +95,27 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 def later(masker: Mask) -> FilteringBoundLogger:
-    """Return a logger for a command, and set up logging of warnings when the first line is logged, by whomever."""
-    _Later.set_up = lambda: configure_logging("warning", masker=masker)
+    """Return a logger for a command, and set up logging when the first line is logged, by whomever.
+
+    What a command has to say it says in sentences of its own; errors of the program itself are logged, as text.
+    """
+    # Libraries log by themselves, and Python prints their warnings while no handler is there to take them.
+    logging.getLogger().addHandler(_Later.quiet)
+    _Later.set_up = lambda: configure_logging("error", "human", masker=masker)
     return get_logger("connector")
 
 
 def forget_later() -> None:
     """Set up nothing any more: the command that asked for it is over."""
     _Later.set_up = None
+    logging.getLogger().removeHandler(_Later.quiet)
 
 
 class _Later:
     """Stands for a logger of structlog; `set_up` is what has to be done before the first line of any."""
 
     set_up: Callable[[], None] | None = None
+    quiet = logging.NullHandler()
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -125,7 +133,7 @@ def _renderer(stream: TextIO) -> Processor:
     import structlog  # noqa: PLC0415 - as above
 
     return structlog.dev.ConsoleRenderer(
-        colors=stream.isatty(),
+        colors=stream.isatty() and not os.environ.get("NO_COLOR"),
         # Plain, because the handsome tracebacks print local variables, and those hold secrets.
         exception_formatter=structlog.dev.plain_traceback,
     )

@@ -31,27 +31,42 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
 
     What is tried is what the daemon has, not what the file says by now. Exit code 1 when anything is a problem.
     """
-    with viewed(config_path) as view, waiting("Trying everything that is needed …"):
+    found: dict[str, list[Finding]] = {}
+    with viewed(config_path) as view:
         view.require_key()
         app = view.app()
-        names = [integration] if integration is not None else [entry.record.id for entry in app.registry.entries()]
-        found = {name: app.setup.check(name) for name in names}
-        if integration is None:
-            found |= _broken(app)
-            found |= _notifiers(app)
-            found |= _sign_on(view)
-            if outbound := outbound_findings(app.config.calls(), os.environ):
-                found["outbound"] = outbound
-            rules = routing_findings(app.store, app.registry)
-            found |= {f"routing of {name}": findings for name, findings in rules.items()}
-        if differing := _of_file(view):
-            found[str(view.found.path)] = [differing]
+        for name in [integration] if integration is not None else [entry.record.id for entry in app.registry.entries()]:
+            with waiting(f"Checking {name} ({app.registry.entry(name).plugin.info.spoken}) …"):
+                found[name] = app.setup.check(name)
+            if not as_json:
+                _print(name, found[name])  # the next one may take a while
+        with waiting("Checking what all of them need …"):
+            others = _others(view, app, is_whole=integration is None)
+    found |= others
     if as_json:
         print_json([_row(name, one) for name, findings in found.items() for one in findings])
     else:
-        _print(found)
+        for name, findings in others.items():
+            _print(name, findings)
+        _sum_up(found)
     if any(one.severity is Severity.PROBLEM for findings in found.values() for one in findings):
         raise click.exceptions.Exit(_FOUND_PROBLEMS)
+
+
+def _others(view: View, app: App, *, is_whole: bool) -> dict[str, list[Finding]]:
+    """Return what else was found, by what it is about; unless `is_whole` only of the file."""
+    found: dict[str, list[Finding]] = {}
+    if is_whole:
+        found |= _broken(app)
+        found |= _notifiers(app)
+        found |= _sign_on(view)
+        if outbound := outbound_findings(app.config.calls(), os.environ):
+            found["outbound"] = outbound
+        rules = routing_findings(app.store, app.registry)
+        found |= {f"routing of {name}": findings for name, findings in rules.items()}
+    if differing := _of_file(view):
+        found[str(view.found.path)] = [differing]
+    return found
 
 
 def _broken(app: App) -> dict[str, list[Finding]]:
@@ -100,7 +115,7 @@ def _of_file(view: View) -> Finding | None:
         return _config_finding(title, exc.message, "Put them right. See: connector config check")
     if not changes:
         return None
-    title = f"The configuration file says something else than the daemon has ({len(changes)} keys)"
+    title = f"The configuration file says something else than the daemon has ({counted(len(changes), 'key')})"
     return _config_finding(title, "; ".join(map(str, changes)), "Take it over with: connector config apply")
 
 
@@ -113,18 +128,20 @@ def _row(name: str, finding: Finding) -> dict[str, Any]:
     return {"integration": name, **shown, "fix": fix_in_terminal(finding)}
 
 
-def _print(found: dict[str, list[Finding]]) -> None:
+def _print(name: str, findings: list[Finding]) -> None:
+    click.secho(f"\n{name}", bold=True)
+    for one in findings:
+        mark, colour = _MARKS[one.severity]
+        click.secho(f" {mark} ", fg=colour, nl=False)
+        click.echo(one.title)
+        for text in (one.detail, fix_in_terminal(one) if one.severity is not Severity.OK else ""):
+            if text:
+                click.echo(f"     {text}")
+
+
+def _sum_up(found: dict[str, list[Finding]]) -> None:
     if not found:
         click.echo("There is no integration yet; see: connector integrations --help")
-    for name, findings in found.items():
-        click.secho(f"\n{name}", bold=True)
-        for one in findings:
-            mark, colour = _MARKS[one.severity]
-            click.secho(f" {mark} ", fg=colour, nl=False)
-            click.echo(one.title)
-            for text in (one.detail, fix_in_terminal(one) if one.severity is not Severity.OK else ""):
-                if text:
-                    click.echo(f"     {text}")
     all_of_them = [one.severity for findings in found.values() for one in findings]
     problems, warnings = all_of_them.count(Severity.PROBLEM), all_of_them.count(Severity.WARNING)
     whole = counted(len(all_of_them), "finding")

@@ -21,6 +21,7 @@ from connector_core.health.notifier_findings import notifier_findings
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.health.webhook_findings import InboundCheck
 from connector_core.http.outbound import Outbound
+from connector_core.http.patience import within
 from connector_core.registry.answers import settings_of
 from connector_core.registry.authorizations import ending
 from connector_core.registry.entry import Entry
@@ -30,6 +31,7 @@ from connector_core.store import NEEDS_AUTHORIZATION, Checkup, IntegrationRecord
 NIGHT_HOUR = 2  # in UTC
 AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
 UNCHECKED_AGAIN_AFTER = timedelta(minutes=1)  # what did not answer may by now
+ANSWERS_WITHIN_S = 30.0  # all calls of a check together; somebody may be looking
 AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 
 
@@ -74,7 +76,9 @@ class Checkups:
             missing: gives the steps that still need an answer.
             held: says that a change waits for answers, if one does.
         """
-        findings = self._findings(entry, missing)
+        with within(ANSWERS_WITHIN_S):
+            findings = self._findings(entry, missing)
+        findings = [_of_site(entry, one) if one.code == NOT_CHECKED else one for one in findings]
         if held:
             findings.append(
                 Finding(
@@ -198,6 +202,20 @@ def _unchangeable(entry: Entry) -> list[Finding]:
         )
         for name in sorted(entry.plugin.info.unchangeable)
     ]
+
+
+def _of_site(entry: Entry, finding: Finding) -> Finding:
+    """Say who did not answer, where that is, and what to do: a plugin's finding has only why."""
+    name, site = entry.plugin.info.spoken, entry.record.site
+    where = f" at {site.url}" if site is not None else ""
+    return finding.model_copy(
+        update={
+            "title": f"{name}{where} could not be checked",
+            "detail": finding.detail or finding.title,
+            "fix": finding.fix
+            or f"Look whether {site.url if site else name} can be reached from this host, then check again.",
+        }
+    )
 
 
 def _short(code: str, title: str, fix: str) -> Finding:

@@ -23,6 +23,7 @@ from connector_core.http.answers import MOST, AnswerBudget, Holding, Holdings, w
 from connector_core.http.calls import Answer, Call, Part
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.outbound import CALL_DEADLINE_S, Outbound
+from connector_core.http.patience import timeouts
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -101,7 +102,7 @@ class HTTPSession(requests.Session):
             RemoteError: a header cannot be sent.
         """
         verb = method.decode() if isinstance(method, bytes) else method
-        kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        kwargs.setdefault("timeout", timeouts(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
         kwargs.setdefault("allow_redirects", False)
         kwargs["stream"] = True
         self.permit()
