@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from connector_core.cli.colours import in_colours
 from connector_core.cli.exit_codes import ExitCode, code_of, in_words, is_of_files
 from connector_core.cli.json_only import AS_JSON, json_only
 from connector_core.contract.errors import ConnectorError
@@ -83,6 +84,7 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note whether JSON is asked for: then it is printed even if the rest of the line cannot be understood."""
         ctx.meta[AS_JSON] = "--json" in args
+        ctx.color = in_colours()  # all commands below have it from here
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
@@ -156,7 +158,7 @@ def _print_no_more() -> None:
 
 
 def _show(error: ConnectorError) -> None:
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    click.secho(f"Error: {error.message}", fg="red", err=True, color=in_colours())
     from connector_core.words.advice import fix_in_terminal  # noqa: PLC0415 - few commands fail
 
     if fix := fix_in_terminal(error):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -16,6 +15,7 @@ from unicodedata import combining, east_asian_width
 
 import click
 
+from connector_core.cli.colours import in_colours
 from connector_core.cli.json_only import print_whole
 
 _COLOURS = {
@@ -110,7 +110,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
         for number, cells in enumerate(table)
         for line in zip_longest(*map(_lines, cells, widths), fillvalue="")
     ]
-    click.echo("\n".join(lines), color=_color())  # at once: each call writes through to the terminal
+    click.echo("\n".join(lines), color=in_colours())  # at once: each call writes through to the terminal
 
 
 def _line(line: Sequence[str], cells: Sequence[str], widths: Sequence[int], *, is_head: bool) -> str:
@@ -130,16 +130,11 @@ def _print_blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         width = max(_width(name) for name, _ in told)
         for name, cell in told:
             head = _styled(name, bold=True) + " " * (width - _width(name))
-            click.echo(f"{head}{_APART}{_styled(cell, fg=_COLOURS.get(cell))}", color=_color())
+            click.echo(f"{head}{_APART}{_styled(cell, fg=_COLOURS.get(cell))}", color=in_colours())
 
 
 def _styled(text: str, *, fg: str | None = None, bold: bool = False) -> str:
     return click.style(text, fg=fg, bold=bold or None) if text and (fg or bold) else text
-
-
-def _color() -> bool | None:
-    """Return whether to use colours; None for on a terminal only."""
-    return False if os.environ.get("NO_COLOR") else None
 
 
 def _lines(text: str, width: int) -> list[str]:
