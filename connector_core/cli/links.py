@@ -129,14 +129,23 @@ def recreate(names: tuple[str, ...], organization: str | None, config_path: str 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be unlinked.")
 @organization_option
 @config_option
-def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
-    """Have nothing carried between incident and ticket of NAMES any more; both stay, and retry takes it back."""
-    with opened(config_path) as app:
+def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None, *, yes: bool) -> None:
+    """Have nothing synced between incident and ticket of NAMES any more; both stay, and retry takes it back."""
+    opening = opened if yes else read_only
+    with opening(config_path) as app:
         for link in _chosen(app, names, None, organization):
-            app.operations.unlink(link)
-            click.echo(f"Unlinked {link.id} ({link.incident_id}); connector retry {link.id} takes that back.")
+            what = f"link {link.id} ({link.incident_id} and {link.ticket.key if link.ticket else 'no ticket'})"
+            if yes:
+                app.operations.unlink(link)
+                click.echo(f"Unlinked: {what}; connector retry {link.id} takes that back.")
+            else:
+                click.echo(f"Would be unlinked: {what}")
+    if not yes:
+        click.echo("Nothing was changed; add --yes to do it.")
+        raise end_without_yes()
 
 
 @click.command()

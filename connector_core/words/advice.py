@@ -13,7 +13,7 @@ from connector_core.store.records import DISCARDED, REPLACEABLE, Link, LinkState
 COMMANDS: Mapping[Remedy, str] = {
     Remedy.RETRY: "connector retry {target}",
     Remedy.RECREATE: "connector recreate {target}",
-    Remedy.UNLINK: "connector unlink {target}",
+    Remedy.UNLINK: "connector unlink {target} --yes",
     Remedy.DISCARD: "connector discard {target} --yes",
     Remedy.RESOLVE: "connector resolve {target} {step} incident|ticket",
     Remedy.SEE_TIMELINE: "connector explain {target}",

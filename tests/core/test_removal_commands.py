@@ -132,3 +132,17 @@ def test_everything_of_an_organization_is_exported_and_nothing_of_another(path, 
         run(path, "export", "globex", "--to", str(target))
     with pytest.raises(ConfigError, match="Nothing is stored"):
         run(path, "export", "acme", "--incident", "desk-globex-1", "--to", str(tmp_path / "no.jsonl"))
+
+
+def test_unlinking_asks_first(path):
+    """Without --yes it is said what would be unlinked, and nothing is changed."""
+    with at_hand(path) as app:
+        link = app.store.links.find(organization="acme")[0]
+
+    assert run(path, "unlink", str(link.id)) == (
+        2,
+        f"Would be unlinked: link {link.id} ({link.incident_id} and no ticket)\nNothing was changed; add --yes to do it.\n",
+    )
+    with at_hand(path) as app:
+        assert app.store.links.get(link.id).status == link.status
+    assert "Unlinked: link" in run(path, "unlink", str(link.id), "--yes")[1]

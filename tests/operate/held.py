@@ -131,6 +131,7 @@ HELD: dict[str, tuple[str, ...]] = {
     ),
     "A15.18 unlink and recreate without --yes": (
         "core/test_operations.py::test_an_unlinked_pair_is_left_alone_until_a_person_wants_it_back",
+        "core/test_removal_commands.py::test_unlinking_asks_first",
         "core/test_exit_codes.py::test_what_lacks_yes_is_not_done",
     ),
     "A15.19 an unknown page is bare": ("console/test_access.py::test_an_unknown_page_is_a_page",),
