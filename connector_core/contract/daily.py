@@ -14,9 +14,11 @@ def time_of_day(text: str) -> str | None:
 
     >>> time_of_day("nightly"), time_of_day("03:30"), time_of_day("off"), time_of_day("noon")
     ('03:00', '03:30', '', None)
+    >>> time_of_day("never"), time_of_day("none")
+    ('', '')
     """
     told = text.strip().lower()
-    if told in {"", "off", "never"}:
+    if told in {"", "off", "never", "none"}:
         return ""
     if told == "nightly":
         return NIGHTLY

@@ -49,6 +49,8 @@ def set_test_at(setup: SetupFlow, integration_id: str, text: str) -> None:
     at = time_of_day(text)
     if at is None:
         raise ConfigError(
-            f"{text!r} is no time of the day.", code="test_time_unknown", fix="Name one like 03:30, or none."
+            f"{text!r} is not a time of day.",
+            code="test_time_unknown",
+            fix="Use nightly, a time like 03:30 in UTC, or off.",
         )
     setup.change_here(integration_id, lambda known: replace(known, test_at=at))
