@@ -12,7 +12,7 @@ import click
 
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.opening import chosen_path, config_option, viewed
-from connector_core.cli.output import waiting
+from connector_core.cli.output import counted, waiting
 from connector_core.clock import SystemClock
 from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
@@ -115,7 +115,7 @@ def move(config_path: str | None, url: str) -> None:
     box, now = SecretBox(found.secret_keys), SystemClock().now()
     with _progress() as tell:
         moved = move_database(found.database, target, box, now, tell)
-    click.echo(f"Copied and checked {moved.rows} rows of {moved.tables} tables.")
+    click.echo(f"Copied and checked {counted(moved.rows, 'row')} of {counted(moved.tables, 'table')}.")
     for place, texts in sorted(moved.cut.items()):
         click.echo(f"  {place}: {texts} with the character U+0000, which PostgreSQL cannot hold; it was left out.")
     click.echo(f"Next: set database in {found.path} to {target} and start the connector.")

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from connector_core.cli.beside.given import value_of
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
-from connector_core.cli.output import SEALED, print_json, print_rows, waiting
+from connector_core.cli.output import SEALED, counted, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.config import Config
 from connector_core.contract.errors import AuthError
@@ -265,10 +265,10 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
             app.registry.entry(integration)  # says that there is none; one without its plugin can be removed
         count = len(app.store.links.find(integration_id=integration, limit=1_000_000))
         if not yes:
-            click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")
+            click.echo(f"{integration} and its {counted(count, 'link')} would be removed. Say --yes to do it.")
             raise end_without_yes()
         app.setup.remove(integration)
-    click.echo(f"{integration} and its {count} links were removed.")
+    click.echo(f"{integration} and its {counted(count, 'link')} were removed.")
 
 
 def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:

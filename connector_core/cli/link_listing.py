@@ -10,7 +10,7 @@ import click
 
 from connector_core.cli.link_rows import fix_in_terminal, row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
-from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.contract.errors import ConfigError
 from connector_core.reading import Reader
 from connector_core.store import LinkState
@@ -108,7 +108,7 @@ def rebuild(integration: str, config_path: str | None, *, dry_run: bool, as_json
         return
     if found.is_continued:
         click.echo("It went on where an earlier one was stopped.")
-    click.echo(f"{found.seen} tickets were read, {found.marked} of them have a mark.")
+    click.echo(f"{counted(found.seen, 'ticket')} read, {found.marked} with a mark.")
     print_rows(
         [{"result": name, "tickets": number} for name, number in found.outcomes.most_common()],
         as_json=False,
@@ -123,4 +123,4 @@ def _pause(wait_s: float) -> None:
 
 def _progress(found: Rebuilt) -> None:
     if sys.stderr.isatty():
-        click.echo(f"{found.seen} tickets read, {found.marked} with a mark", err=True)
+        click.echo(f"{counted(found.seen, 'ticket')} read, {found.marked} with a mark", err=True)

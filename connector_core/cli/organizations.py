@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector_core.cli.opening import config_option, json_option, looking, opened, viewed
-from connector_core.cli.output import print_json, print_rows, shown, waiting
+from connector_core.cli.output import counted, print_json, print_rows, shown, waiting
 from connector_core.contract.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def forget(  # noqa: PLR0913 - one argument an option
             owner = _owner(view.store.removals.owners(incident), incident, organization)
             links = view.store.links.find(text=incident, organization=owner)
         count = sum(link.incident_id == incident for link in links)
-        click.echo(shown(f"Incident {incident} of {owner} and its {count} links would be forgotten."))
+        click.echo(shown(f"Incident {incident} of {owner} and its {counted(count, 'link')} would be forgotten."))
         _ask_for_yes(dry_run=dry_run)
         return
     with opened(config_path) as app:

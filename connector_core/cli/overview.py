@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from connector_core.cli.notifier_rows import notifier_row
-from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.cli.source_rows import source_row
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models import Finding
@@ -73,7 +73,8 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
         return
     shown = [_shown(one, now) for one in rows]
     written = sum(len(one.integrations) for one in reader.config.organizations.values())
-    not_taken_over = f"The file has {written} integrations; the daemon takes them over at its start: connector run"
+    held = counted(written, "integration")
+    not_taken_over = f"The file has {held}; the daemon takes over what it says at its start: connector run"
     nothing = not_taken_over if written else "There is no integration yet; see: connector integrations --help"
     print_rows(shown, as_json=False, empty=nothing)
     if not has_key:

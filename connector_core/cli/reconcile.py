@@ -8,7 +8,7 @@ import click
 
 from connector_core.app import App
 from connector_core.cli.opening import config_option, json_option, opened, read_only
-from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.cli.output import counted, print_json, print_rows, waiting
 from connector_core.contract.errors import RemoteError
 from connector_core.polling.reconcile import OK
 from connector_core.store import Run
@@ -36,7 +36,8 @@ def reconcile(integration: str | None, config_path: str | None, *, full: bool, d
         print_json([vars(run) for run in runs])
     for run in runs if not as_json else ():
         if run.outcome == OK:
-            click.echo(f"{run.integration_id}: {run.seen} tickets read, {run.changed} had changed.")
+            read = counted(run.seen, "ticket")
+            click.echo(f"{run.integration_id}: {read} read; {counted(run.changed, 'ticket')} changed or gone.")
     _raise_for(runs)
 
 

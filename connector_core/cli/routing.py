@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from connector_core.cli.opening import config_option, json_option, looking, opened
-from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.routing import RoutingRules, understood
 from connector_core.health.routing_findings import findings_of
@@ -86,7 +86,9 @@ def set_rules(organization: str, file: TextIO | None, config_path: str | None, *
     with opened(config_path) as app:
         setup = app.routing
         setup.save(organization, rules, getuser(), app.store.routing.made(organization))
-    click.echo(f"Saved: {len(rules)} rules. They count from the next incident on." if rules else f"Saved. {_ALL}")
+    click.echo(
+        f"Saved: {counted(len(rules), 'rule')}. They count from the next incident on." if rules else f"Saved. {_ALL}"
+    )
 
 
 @routing.command("try")
@@ -113,7 +115,9 @@ def try_out(organization: str, file: TextIO | None, days: int, config_path: str 
         print_json([{**_row(one), "is_other": one.is_other} for one in tried])
         return
     rows = [{name: _joined(value) for name, value in _row(one).items()} for one in tried]
-    print_rows(rows, as_json=False, empty=f"No incident of {organization} was opened in the last {days} days.")
+    print_rows(
+        rows, as_json=False, empty=f"No incident of {organization} was opened in the last {counted(days, 'day')}."
+    )
     if tried:
         click.echo(f"\n{_summary(tried, days)}")
 
@@ -177,10 +181,14 @@ def _text(file: TextIO) -> str:
 
 def _unusable(file: TextIO, reason: str) -> ConfigError:
     return ConfigError(
-        f"{file.name} has no rules that can be used: {reason}.",
+        f"{_named(file)} has no rules that can be used: {reason}.",
         code="routing_invalid",
         fix="See an example with: connector routing set --help",
     )
+
+
+def _named(file: TextIO) -> str:
+    return "The standard input" if file.name in {0, "-", "<stdin>"} else str(file.name)
 
 
 def _plain(rules: Iterable[Any]) -> list[dict[str, Any]]:
@@ -218,7 +226,7 @@ def _joined(value: object) -> object:
 
 
 def _summary(tried: Sequence[Tried], days: int) -> str:
-    counted: Mapping[str, int] = Counter(name for one in tried for name in (one.would_go_to or ("no integration",)))
-    parts = ", ".join(f"{count} to {name}" for name, count in counted.items())
+    numbers: Mapping[str, int] = Counter(name for one in tried for name in (one.would_go_to or ("no integration",)))
+    parts = ", ".join(f"{count} to {name}" for name, count in numbers.items())
     others = sum(one.is_other for one in tried)
-    return f"{len(tried)} incidents in the last {days} days: {parts}. {others} went elsewhere than they would go."
+    return f"{counted(len(tried), 'incident')} in the last {counted(days, 'day')}: {parts}. {others} went elsewhere than they would go."

@@ -27,7 +27,7 @@ import click
 import requests
 
 from connector_core.cli.opening import chosen_path, config_option, viewed
-from connector_core.cli.output import waiting
+from connector_core.cli.output import counted, waiting
 from connector_core.config import Config, peek, read_leniently
 from connector_core.config.values import bracketed
 from connector_core.contract.errors import ConfigError, ConnectorError
@@ -110,7 +110,7 @@ def support_bundle(target: Path | None, logs: Sequence[Path], config_path: str |
         if problems:
             members["not-masked.txt"] = "\n".join(problems)
         _write(target, members, masker)
-    click.echo(f"{target}: {len(members)} files. Look through it before you send it.")
+    click.echo(f"{target}: {counted(len(members), 'file')}. Look through it before you send it.")
 
 
 def _known(config_path: str | None) -> tuple[Masker, Config | None, list[str]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from connector_core.cli.output import print_rows, shown
+from connector_core import cli as commands
+from connector_core.cli.main import cli
+from connector_core.cli.output import counted, print_rows, shown
 
 ROWS = [
     {
@@ -122,3 +127,34 @@ def test_machines_get_the_whole_text(capsys):
     print_rows([{**ROWS[0], "title": "x" * 300_000}], as_json=True, empty="")
 
     assert "x" * 300_000 in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 tickets"), (1, "1 ticket"), (2, "2 tickets")])
+def test_one_of_something_is_no_plural(number, said):
+    """One helper for all counts."""
+    assert counted(number, "ticket") == said
+
+
+def test_no_command_counts_by_itself():
+    """Each `{number} tickets` in a sentence goes through the helper."""
+    plural = re.compile(
+        r"\{(?!MOST|WATCHED|LONGEST|step|[^{}]*:\.0f)[^{}]*\} (tickets|links|incidents|rows|files|rules|keys|changes)\b"
+    )
+    sources = Path(commands.__file__).parent.rglob("*.py")
+    found = {
+        f"{one.name}: {line.strip()}" for one in sources for line in one.read_text().splitlines() if plural.search(line)
+    }
+
+    assert not found
+
+
+@pytest.mark.parametrize(("no_color", "has_colours"), [("1", False), ("", True)])
+def test_no_color_holds_for_every_command(tmp_path, monkeypatch, no_color, has_colours):
+    """Also where a command says it with click itself, whatever the terminal could show."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    path = tmp_path / "connector.yaml"
+    path.write_text("secret_key: a passphrase of many letters\noutbound: {}\n")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.test")
+    done = CliRunner().invoke(cli, ["--config", str(path), "config", "check"], color=True)
+
+    assert ("\x1b[" in done.output) is has_colours

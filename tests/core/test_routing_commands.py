@@ -170,6 +170,9 @@ def test_unknown_organizations_and_half_commands_are_refused(path):
     """With what there is, or with what is missing."""
     for arguments in (("show", "nothing"), ("unsent", "nothing"), ("try", "nothing"), ("send", "nothing", "a", "b")):
         assert "There is no organization 'nothing'" in refused(path, *arguments)
+    assert refused(path, "set", "acme", "-", given="to: x").startswith(
+        "The standard input has no rules that can be used"
+    )
     assert "no active integration 'desk'" in refused(path, "send", "acme", "inc-1", "desk")
     assert "incident 'nope' of acme" in refused(path, "send", "acme", "nope", "desk")
     assert "no integration 'theirs'" in refused(path, "send", "acme", "inc-1", "theirs")
