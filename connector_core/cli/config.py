@@ -17,6 +17,8 @@ from connector_core.cli.opening import View, chosen_path, command_logging, confi
 from connector_core.cli.output import counted, print_json, waiting
 from connector_core.config import (
     Config,
+    ConfigInvalid,
+    Mistake,
     Snapshot,
     config_schema,
     differences,
@@ -54,15 +56,23 @@ def check(config_path: str | None) -> None:
     """
     from connector_core.config.starting import refuse_start  # noqa: PLC0415 - for this one only
 
-    found, _, _, _ = read(config_path)
-    for warning in found.warnings:
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    try:
+        found, _, _, _ = read(config_path)
+    except ConfigInvalid as exc:
+        _warn(exc.warnings)
+        raise
+    _warn(found.warnings)
     for finding in unused_variables(found.calls(), os.environ):
         click.secho(f"warning: {finding.title}. {finding.fix}", fg="yellow", err=True)
     refuse_start(found)
     count = sum(len(organization.integrations) for organization in found.organizations.values())
     held = f"{counted(len(found.organizations), 'organization')}, {counted(count, 'integration')}"
     click.echo(f"{found.path}: fine ({held}).")
+
+
+def _warn(warnings: Sequence[Mistake]) -> None:
+    for warning in warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 
 @config.command()

@@ -77,6 +77,7 @@ class Complaints:
     ) -> None:
         """Note each complaint once; what a union complains about several times at one key becomes one sentence."""
         found: dict[KeyPath, dict[str, str]] = {}
+        meant: set[KeyPath] = set()  # keys that are there, misspelled: to say that they lack would count them twice
         for error in exc.errors(include_url=False):
             path = self._place(base, error)
             if self._is_broken(path):
@@ -86,11 +87,15 @@ class Complaints:
                 continue
             if error["type"] == "extra_forbidden":
                 known = {*_keys_at(model, error["loc"][:-1]), *(also_known if len(error["loc"]) == 1 else ())}
-                message, fix = "unknown key", nearest(str(error["loc"][-1]), known)
+                name = str(error["loc"][-1])
+                message, fix = "unknown key", nearest(name, known)
+                meant |= {(*path[:-1], one) for one in _closest(name, known)}
             else:
                 message, fix = self._sentence(error, path, core=not base)
             found.setdefault(path, {})[message] = fix
         for path, sentences in found.items():
+            if path in meant and "is required" in sentences:
+                continue
             self.note(path, ", or ".join(sentences), next(filter(None, sentences.values()), ""))
 
     def _place(self, base: KeyPath, error: ErrorDetails) -> KeyPath:
@@ -157,10 +162,14 @@ def _broken_rule(kind: str, context: Mapping[str, Any], given: object) -> tuple[
 
 def nearest(name: str, known: Collection[str]) -> str:
     """Suggest what a wrong name may have meant, or list what there is."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
+    for close in _closest(name, known):
+        return f"did you mean {close}?"
     return f"known here: {', '.join(sorted(known))}" if known else "remove it"
+
+
+def _closest(name: str, known: Collection[str]) -> list[str]:
+    """Return the one name that a wrong one is like, if any."""
+    return difflib.get_close_matches(name, known, n=1)
 
 
 def _suggestion(given: object, expected: str) -> str:

@@ -158,7 +158,7 @@ def _load(  # noqa: PLR0913 - by keyword, what is special about a reading
         values = _without(values, {path[: max(1, len(path) - attempt)] for path in complaints.of_broken})
     mistakes = [*references.mistakes, *complaints.mistakes]
     if mistakes or file is None:
-        raise ConfigInvalid([*mistakes, *references.missing])
+        raise ConfigInvalid([*mistakes, *references.missing], [*sections.warnings, *warnings])
     sections.warnings += warnings
     return _config(path, file, sections, references, values)
 

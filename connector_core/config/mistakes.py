@@ -30,12 +30,16 @@ class Mistake:
 
 
 class ConfigInvalid(ConfigError):
-    """The configuration file cannot be used; `mistakes` lists everything that is wrong with it, in its order."""
+    """The configuration file cannot be used; `mistakes` lists everything that is wrong with it, in its order.
+
+    `warnings` are what would be said of it besides, as far as that could be told.
+    """
 
     default_code = "config_invalid"
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    def __init__(self, mistakes: Iterable[Mistake], warnings: Iterable[Mistake] = ()) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
+        self.warnings = tuple(sorted(set(warnings)))
         count = len(self.mistakes)
         heading = f"The configuration has {'a mistake' if count == 1 else f'{count} mistakes'}:"
         super().__init__("\n".join([heading, *map(str, self.mistakes)]))

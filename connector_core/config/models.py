@@ -42,7 +42,7 @@ from connector_core.contract.durations import Duration, DurationOrNothing, durat
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
 from connector_core.contract.routing import RoutingRules, checked
-from connector_core.contract.secret_lists import OneOrMoreSecrets
+from connector_core.contract.secret_lists import AnySecrets, OneOrMoreSecrets
 from connector_core.notify.settings import NotifierEntry
 from connector_core.sign_on.settings import OidcSettings
 
@@ -348,7 +348,7 @@ class ConfigFile(Section):
         description="Where the daemon takes commands on its host, the path of a Unix socket in a folder that its user "
         "may write. Default: beside the file of SQLite; none with PostgreSQL.",
     )
-    secret_key: Annotated[OneOrMoreSecrets, AfterValidator(strong_keys)] = Field(
+    secret_key: Annotated[AnySecrets, AfterValidator(strong_keys)] = Field(
         description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "
         "With a list the first seals and all open."
     )

@@ -51,12 +51,22 @@ SigningSecret = Annotated[
     WithJsonSchema({"type": "string", "minLength": SHORTEST_SECRET}),
 ]
 
-_secret_text = {"type": "string", "minLength": SHORTEST_SECRET}
+
+_secret_text = {"type": "string", "minLength": SHORTEST_SECRET}  # a reference stands for it, too
+_AS_WRITTEN = WithJsonSchema({"anyOf": [_secret_text, {"type": "array", "items": _secret_text, "minItems": 1}]})
+
+#: One secret, or several, read as a list; how long each has to be is up to whoever uses it.
+AnySecrets = Annotated[
+    tuple[Annotated[SecretStr, Field(min_length=1)], ...],
+    BeforeValidator(_as_sequence),
+    Field(min_length=1),
+    _AS_WRITTEN,
+]
 
 # One secret, or several that are all accepted, so that one can be replaced without a gap; the first is the current one.
 OneOrMoreSecrets = Annotated[
     tuple[SigningSecret, ...],
     BeforeValidator(_as_sequence),
     Field(min_length=1),
-    WithJsonSchema({"anyOf": [_secret_text, {"type": "array", "items": _secret_text, "minItems": 1}]}),
+    _AS_WRITTEN,
 ]

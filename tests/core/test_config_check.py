@@ -32,7 +32,7 @@ def checked(tmp_path, monkeypatch):
     monkeypatch.setenv("ONE", "one long enough secret")
 
     def check(text):
-        (tmp_path / "connector.yaml").write_text(KEY + text)
+        (tmp_path / "connector.yaml").write_text(text if "secret_key" in text else KEY + text)
         return CliRunner().invoke(cli, ["--config", str(tmp_path / "connector.yaml"), "config", "check"])
 
     return check
@@ -67,6 +67,28 @@ def test_a_webhook_secret_of_two_organizations_is_a_warning(checked):
     assert done.exit_code == 0, done.output
     assert "globex.integrations.theirs.webhook_secret: it of acme has the same secret" in done.output
     assert "one long enough" not in done.output
+
+
+def test_warnings_are_said_beside_mistakes(checked):
+    """What is not there, and what is misspelled once only, whatever else is wrong."""
+    text = SHARED.replace("globex: {", "globex: {routing: [{to: nosuch}], ").replace("service_desk", "servce_desk")
+    done = checked(f"server: {{port: x}}\n{text}")
+
+    said = [one.key_path for one in done.exception.mistakes]
+    assert said == [
+        "server.port",
+        "organizations.acme.integrations.it.servce_desk",
+        "organizations.globex.integrations.theirs.servce_desk",
+    ]
+    assert "warning: " in done.output
+    assert "the file has no integration nosuch" in done.output
+
+
+def test_a_short_key_has_one_rule(checked):
+    """However short it is."""
+    for key in ("short", "ten letters"):
+        (said,) = checked(f"secret_key: {key}\n").exception.mistakes
+        assert "shorter than 16 characters" in said.message
 
 
 def test_integrations_of_one_organization_may_share_one(checked):
