@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from connector_core.cli.numbers import WholeNumber
 from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_rows
 from connector_core.store import AuditEntry, AuditFilter, Subject
@@ -15,8 +16,8 @@ from connector_core.store import AuditEntry, AuditFilter, Subject
 @click.option("--about", type=click.Choice([subject.value for subject in Subject]), help="Only what is about these.")
 @click.option("--name", help="Only about the integration, source, link or user of this name.")
 @click.option("--by", help="Only what this person did.")
-@click.option("--days", type=click.IntRange(1, 10_000), help="Only of the last so many days.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most this many.")
+@click.option("--days", type=WholeNumber(1, 10_000), help="Only of the last so many days.")
+@click.option("--limit", type=WholeNumber(1, 100_000), default=100, show_default=True, help="At most this many.")
 @config_option
 @json_option
 def audit(  # noqa: PLR0913 - one argument an option

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from connector_core.cli.numbers import WholeNumber
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only, whoami
 from connector_core.cli.output import print_json, print_rows, shown
 from connector_core.contract.errors import ConfigError
@@ -35,10 +36,10 @@ def _filters(command: Any) -> Any:  # noqa: ANN401 - a decorator of click
             click.option("--integration", help="Only those of this integration."),
             click.option("--organization", help="Only those of this organization."),
             click.option("--result", type=click.Choice([one.value for one in Result]), help="Only with this result."),
-            click.option("--status", type=click.IntRange(1, 599), help="Only with this HTTP status; 4 is any 4xx."),
+            click.option("--status", type=WholeNumber(1, 599), help="Only with this HTTP status; 4 is any 4xx."),
             click.option("--about", default="", help="Only those about this incident or ticket."),
             click.option("--samples", is_flag=True, help="Only those that are kept as samples."),
-            click.option("--hours", type=click.IntRange(1, 100_000), help="Only of the last so many hours."),
+            click.option("--hours", type=WholeNumber(1, 100_000), help="Only of the last so many hours."),
         )
     ):
         command = option(command)
@@ -60,7 +61,7 @@ def _wanted(asked: Mapping[str, Any], now: Any) -> LoggedFilter:  # noqa: ANN401
 
 @deliveries.command("list")
 @_filters
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most this many.")
+@click.option("--limit", type=WholeNumber(1, 100_000), default=50, show_default=True, help="At most this many.")
 @config_option
 @json_option
 def list_deliveries(config_path: str | None, *, limit: int, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - the filters
@@ -82,7 +83,7 @@ def list_deliveries(config_path: str | None, *, limit: int, as_json: bool, **ask
 
 
 @deliveries.command()
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=WholeNumber(1))
 @config_option
 @json_option
 def show(number: int, config_path: str | None, *, as_json: bool) -> None:
@@ -111,7 +112,7 @@ def show(number: int, config_path: str | None, *, as_json: bool) -> None:
 
 
 @deliveries.command()
-@click.argument("numbers", nargs=-1, type=click.IntRange(1))
+@click.argument("numbers", nargs=-1, type=WholeNumber(1))
 @_filters
 @click.option("--yes", is_flag=True, help="Do not ask before several are replayed.")
 @config_option

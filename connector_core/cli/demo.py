@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from connector_core.cli.numbers import WholeNumber
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import PostgreSQL, is_postgresql
 from connector_core.demo.cluster import Cluster
@@ -42,7 +43,7 @@ KILLED_AFTER = 5
 @click.option(
     "--nodes",
     default=1,
-    type=click.IntRange(1, MOST_NODES),
+    type=WholeNumber(1, MOST_NODES),
     help="So many daemons over one PostgreSQL, of which one is killed in the middle of the story.",
 )
 def demo(  # noqa: PLR0913 - as people say it

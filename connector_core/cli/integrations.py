@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 import click
 from ruamel.yaml import YAML
 
-from connector_core.cli.beside.given import value_of
+from connector_core.cli.beside.given import is_plain, value_of
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import SEALED, counted, print_json, print_rows, waiting
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from connector_core.setup.integrations import SetupFlow
 
 
-SET_HELP = "Answer a question; may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
+SET_HELP = "Answer a question, see --choices; may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
 
 
 class _Commands(click.Group):
@@ -173,7 +173,7 @@ def setup(  # noqa: PLR0913 - one argument an option
             click.echo("The settings are those in effect again.")
             return
         if given:
-            app.setup.answer(integration, dict(pair(text) for text in given))
+            app.setup.answer(integration, answers_given(given, secret_questions(app.setup, integration)))
             click.echo("Saved.")
         elif sys.stdin.isatty():
             from connector_core.cli.asking import walk  # noqa: PLC0415 - only a person needs arrow keys
@@ -377,6 +377,20 @@ def pair(text: str) -> tuple[str, str]:
         return key, value_of(value)
     except UnicodeDecodeError as exc:
         raise click.UsageError(f"{value[1:]} is no text in UTF-8.") from exc
+
+
+def answers_given(given: Sequence[str], secrets: Collection[str]) -> dict[str, str]:
+    """Read every --set, and warn of secrets that the command line itself holds."""
+    for key, _, value in (text.partition("=") for text in given):
+        if key in secrets and value and is_plain(value):
+            said = f"{key} is a secret, and others can read command lines. Use {key}=@FILE, or {key}=- (stdin)."
+            click.secho(f"warning: {said}", fg="yellow", err=True)
+    return dict(pair(text) for text in given)
+
+
+def secret_questions(flow: StepFlow, name: str) -> frozenset[str]:
+    """Name the questions whose answers are secrets."""
+    return frozenset(one.key for step in flow.steps(name) for one in step.fields if one.kind is FieldKind.SECRET)
 
 
 def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:

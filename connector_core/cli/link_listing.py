@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connector_core.cli.link_rows import fix_in_terminal, row
+from connector_core.cli.numbers import WholeNumber
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.contract.errors import ConfigError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
 @click.option("--organization", help="Only those of this organization.")
-@click.option("--limit", default=200, type=click.IntRange(1, 1_000_000), show_default=True, help="At most this many.")
+@click.option("--limit", default=200, type=WholeNumber(1, 1_000_000), show_default=True, help="At most this many.")
 @config_option
 @json_option
 def links(  # noqa: PLR0913 - one argument an option

@@ -167,7 +167,8 @@ def _chosen(app: App, names: tuple[str, ...], integration: str | None, organizat
         failed = app.operations.failed(app.registry.entry(integration).record.id)
         return [link for link in failed if link.status.code != DISCARDED]  # a person has decided about those
     if not names or integration is not None:
-        raise ConfigError("Name links, or an integration with --integration, not both.", code="nothing_named")
+        both = ", not both" if names else ""
+        raise ConfigError(f"Name links, or an integration with --integration{both}.", code="nothing_named")
     return [link for name in names for link in app.operations.find_to_act(name, organization)]
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from connector_core.cli.exit_codes import end_without_yes
-from connector_core.cli.integrations import SET_HELP, pair
+from connector_core.cli.integrations import SET_HELP, answers_given
 from connector_core.cli.notifier_rows import notifier_row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_rows, waiting
 from connector_core.contract.errors import ConfigError
+from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.notify.settings import CHANNELS, SECRET_KEYS
 
 _WITHOUT_KEY = (
@@ -69,12 +72,12 @@ def add(  # noqa: PLR0913 - what can be said on the command line
     On a terminal, secrets that are not given are asked for. Lists are written with commas. A running daemon takes it up
     by itself.
     """  # noqa: D301 - click's mark for lines that are kept
-    answers = dict(pair(text) for text in given)
-    with opened(config_path) as app:
-        if replace:
+    answers = answers_given(given, SECRET_KEYS)
+    if channel is None and not replace:
+        raise click.UsageError(f"Say how with --channel: {', '.join(CHANNELS)}.")
+    with opened(config_path) as app, _by_option():
+        if channel is None or replace:
             app.notifier_setup.change(organization, name, answers)
-        elif channel is None:
-            raise click.UsageError(f"Say how with --channel: {', '.join(CHANNELS)}.")
         else:
             answers |= _asked(channel, answers)
             app.notifier_setup.add(organization, name, {**answers, "channel": channel})
@@ -108,6 +111,17 @@ def remove(organization: str, name: str, config_path: str | None, *, yes: bool) 
             raise end_without_yes()
         app.notifier_setup.remove(organization, name)
     click.echo(f"The notifier {name} of {organization} was removed.")
+
+
+@contextmanager
+def _by_option() -> Iterator[None]:
+    """Have what is said of an answer name the option that gives it."""
+    try:
+        yield
+    except AnswerUnfit as exc:
+        if exc.key in {"", "name", "channel"}:
+            raise
+        raise ConfigError(exc.message, code=exc.code, fix=f"Give it with --set {exc.key}=VALUE.") from exc
 
 
 def _asked(channel: str, answers: dict[str, str]) -> dict[str, str]:

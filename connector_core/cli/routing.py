@@ -12,6 +12,7 @@ import click
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from connector_core.cli.numbers import WholeNumber
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.contract.errors import ConfigError
@@ -94,7 +95,7 @@ def set_rules(organization: str, file: TextIO | None, config_path: str | None, *
 @routing.command("try")
 @click.argument("organization")
 @click.argument("file", type=click.File(encoding="utf-8"), required=False)
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, MOST_DAYS), help="Of how many days.")
+@click.option("--days", default=30, show_default=True, type=WholeNumber(1, MOST_DAYS), help="Of how many days.")
 @config_option
 @json_option
 def try_out(organization: str, file: TextIO | None, days: int, config_path: str | None, *, as_json: bool) -> None:
@@ -229,4 +230,5 @@ def _summary(tried: Sequence[Tried], days: int) -> str:
     numbers: Mapping[str, int] = Counter(name for one in tried for name in (one.would_go_to or ("no integration",)))
     parts = ", ".join(f"{count} to {name}" for name, count in numbers.items())
     others = sum(one.is_other for one in tried)
-    return f"{counted(len(tried), 'incident')} in the last {counted(days, 'day')}: {parts}. {others} went elsewhere than they would go."
+    among = f"{counted(len(tried), 'incident')} in the last {counted(days, 'day')}"
+    return f"{among}: {parts}. {others} went elsewhere than they would go."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
 
 import click
 
@@ -21,6 +23,8 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.registry.entry import Entry
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
 _HINT = "FIELD=DIRECTION[,ON_CONFLICT]"
@@ -87,11 +91,11 @@ def _read(changes: tuple[str, ...]) -> _Wanted:
         name, _, rule = change.partition("=")
         try:
             if name == _TO_TICKET:
-                wanted.to_ticket = ToTicket(rule)
+                wanted.to_ticket = _one_of(ToTicket, rule)
             elif name == _TO_INCIDENT:
-                wanted.to_incident = ToIncident(rule)
+                wanted.to_incident = _one_of(ToIncident, rule)
             else:
-                wanted.fields[FieldName(name)] = _rule(rule)
+                wanted.fields[_one_of(FieldName, name)] = _rule(rule)
         except ValueError as exc:
             raise click.BadParameter(f"{change!r}: {exc}.", param_hint=_HINT) from exc
     return wanted
@@ -99,4 +103,17 @@ def _read(changes: tuple[str, ...]) -> _Wanted:
 
 def _rule(text: str) -> FieldRule:
     direction, _, on_conflict = text.partition(",")
-    return FieldRule(direction=Direction(direction), on_conflict=ConflictRule(on_conflict or ConflictRule.LATEST_WINS))
+    wins = _one_of(ConflictRule, on_conflict) if on_conflict else ConflictRule.LATEST_WINS
+    return FieldRule(direction=_one_of(Direction, direction), on_conflict=wins)
+
+
+def _one_of(kind: type[Choice], text: str) -> Choice:
+    """Return the member of a kind that a text names.
+
+    Raises:
+        ValueError: there is none; it lists those that there are.
+    """
+    try:
+        return kind(text)
+    except ValueError as exc:
+        raise ValueError(f"{text!r} is none of: {', '.join(kind)}") from exc

@@ -11,7 +11,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector_core.cli.exit_codes import end_without_yes
-from connector_core.cli.integrations import SET_HELP, pair, print_findings, questions_of
+from connector_core.cli.integrations import SET_HELP, answers_given, print_findings, questions_of, secret_questions
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.source_rows import source_row
@@ -87,8 +87,9 @@ def setup(
         if choices:
             print_json(questions_of(flow, organization))
         elif given:
+            answers = answers_given(given, secret_questions(flow, organization))
             with waiting("Trying it out …"):
-                flow.answer(organization, dict(pair(text) for text in given))
+                flow.answer(organization, answers)
             click.echo("Saved.")
             _say_missing(app, organization)
         elif sys.stdin.isatty():

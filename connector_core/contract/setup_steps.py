@@ -34,6 +34,10 @@ class Choice:
     warning: str = ""
 
 
+#: So many choices are named where one is missed.
+_NAMED = 10
+
+
 class FieldKind(StrEnum):
     """How a field is asked for."""
 
@@ -327,10 +331,14 @@ def refuse_unlisted(step: SetupStep, asked: SetupField, value: str, choices: Seq
         ConfigError: it is not there, and may not be typed.
     """
     if not asked.may_be_typed and value not in {choice.value for choice in choices}:
+        named = ", ".join(
+            f"{one.value} ({one.label})" if one.label != one.value else one.value for one in choices[:_NAMED]
+        )
+        named += f" and {len(choices) - _NAMED} more" if len(choices) > _NAMED else ""
         raise ConfigError(
             f"{step.title}: {value!r} is not among the choices.",
             code="choice_unknown",
-            fix="Look at the list again; it is fetched anew each time.",
+            fix=f"Choose one of: {named}." if named else "There is nothing to choose from at the moment.",
         )
 
 

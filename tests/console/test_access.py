@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connector_core.config import read_config
-from connector_core.contract.errors import ConfigError
 from connector_core.config.starting import refuse_start
+from connector_core.contract.errors import ConfigError
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
 OTHER = "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw"

@@ -202,6 +202,31 @@ def test_secrets_are_read_from_files_and_standard_input(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdin", typed)
         said = in_place(["setup", "x", "--set", f"a=@{token}", "--set=b=-", "--set", "c=@@home", "--set", "d=1", "@e"])
 
-    assert said == ["setup", "x", "--set", "a=@@s3cret", "--set=b=typed", "--set", "c=@@home", "--set", "d=1", "@e"]
+    assert said == ["setup", "x", "--set", "a=\0@s3cret", "--set=b=\0typed", "--set", "c=@@home", "--set", "d=1", "@e"]
     assert value_of(f"@{token}") == "@s3cret"
-    assert value_of("@@s3cret") == "@s3cret"
+    assert value_of("@@s3cret") == value_of("\0@s3cret") == "@s3cret"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("discard",), "Name links, or an integration with --integration."),
+        (("discard", "1", "--integration", "desk"), "not both"),
+        (("integrations", "rules", "desk", "title=sideways"), "'sideways' is none of: both, to_ticket"),
+        (("deliveries", "show", "abc"), "is not a valid whole number"),
+        (("notifications", "add", "acme", "ops", "--channel", "email"), "--set host=VALUE"),
+    ],
+)
+def test_what_is_wrong_says_what_would_be_right(command, words, said):
+    """The choices, or the option that gives what is missing."""
+    assert said in command(*words)[2]
+
+
+@pytest.mark.parametrize(("given", "warned"), [("url=https://hook.example.test/x", True), ("url=@{file}", False)])
+def test_a_secret_on_the_command_line_is_warned_of(command, tmp_path, given, warned):
+    """Lists of processes show it; a file does not, also where a daemon runs the command."""
+    (tmp_path / "url").write_text("https://hook.example.test/x")
+    text = given.format(file=tmp_path / "url")
+    for number, one in enumerate((text, in_place(["--set", text])[1])):
+        _, _, err = command("notifications", "add", "acme", f"ops{number}", "--channel", "slack", "--set", one)
+        assert ("url is a secret" in err) is warned

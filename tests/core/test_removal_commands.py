@@ -139,10 +139,9 @@ def test_unlinking_asks_first(path):
     with at_hand(path) as app:
         link = app.store.links.find(organization="acme")[0]
 
-    assert run(path, "unlink", str(link.id)) == (
-        2,
-        f"Would be unlinked: link {link.id} ({link.incident_id} and no ticket)\nNothing was changed; add --yes to do it.\n",
-    )
+    code, said = run(path, "unlink", str(link.id))
+    assert code == 2
+    assert said.startswith(f"Would be unlinked: link {link.id} ({link.incident_id} and no ticket)\nNothing was changed")
     with at_hand(path) as app:
         assert app.store.links.get(link.id).status == link.status
     assert "Unlinked: link" in run(path, "unlink", str(link.id), "--yes")[1]

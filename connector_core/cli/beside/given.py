@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 
 OPTION = "--set"
+#: Stands before what was read in place already; nobody can type it, for no command line holds it.
+_WAS_READ = "\0"
 
 
 def value_of(text: str) -> str:
@@ -18,6 +20,8 @@ def value_of(text: str) -> str:
     Raises:
         OSError: the file cannot be read.
     """
+    if text.startswith(_WAS_READ):
+        return text[1:]
     if text == "-":
         return sys.stdin.read().rstrip("\r\n")
     if text.startswith("@@"):
@@ -26,6 +30,11 @@ def value_of(text: str) -> str:
         return text
     with open(text[1:], encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes long to load
         return file.read().rstrip("\r\n")
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a value stands on the command line itself."""
+    return text != "-" and not text.startswith(_WAS_READ) and (not text.startswith("@") or text.startswith("@@"))
 
 
 def in_place(words: Sequence[str]) -> list[str]:
@@ -45,7 +54,4 @@ def in_place(words: Sequence[str]) -> list[str]:
 
 def _read(pair: str) -> str:
     key, equals, value = pair.partition("=")
-    if not value.startswith("@") and value != "-":
-        return pair
-    read = value_of(value)
-    return f"{key}{equals}{'@' if read.startswith('@') else ''}{read}"
+    return f"{key}{equals}{value if is_plain(value) else _WAS_READ + value_of(value)}"
