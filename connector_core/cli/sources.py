@@ -125,7 +125,9 @@ def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: 
     if as_json:
         print_json(shown)
         return
-    rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
+    in_words = {**shown, "settings": None, **{f"setting {key}": value for key, value in settings.items()}}
+    in_words["secrets"] = ", ".join(secrets)
+    rows = [{"what": name.replace("_", " "), "value": _plainly(value)} for name, value in in_words.items()]
     print_rows(rows, as_json=False, empty="")
 
 
@@ -204,6 +206,19 @@ def _settings(found: Sources, organization: str) -> tuple[Mapping[str, Any], lis
     answers = record.answers.items()
     settings = {key: dumped.get(key, value) if isinstance(value, dict) else value for key, value in answers}
     return settings, sorted(record.secret_answers)
+
+
+def _plainly(value: object) -> object:
+    """Return a setting as people read it: lists and groups with commas, yes and no."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{key}: {_plainly(one)}" for key, one in value.items())
+        case list() | tuple():
+            return ", ".join(str(_plainly(one)) for one in value)
+        case _:
+            return value
 
 
 def _say_missing(app: App, organization: str) -> None:

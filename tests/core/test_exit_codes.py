@@ -230,3 +230,12 @@ def test_a_secret_on_the_command_line_is_warned_of(command, tmp_path, given, war
     for number, one in enumerate((text, in_place(["--set", text])[1])):
         _, _, err = command("notifications", "add", "acme", f"ops{number}", "--channel", "slack", "--set", one)
         assert ("url is a secret" in err) is warned
+
+
+def test_a_source_is_shown_in_words(command):
+    """Neither braces nor brackets of a program."""
+    code, out, _ = command("sources", "show", "acme")
+
+    assert code == 0
+    assert "secret" in out
+    assert not {"{", "[", "'"} & {*out}
