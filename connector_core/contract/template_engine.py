@@ -127,7 +127,7 @@ def _parsed(text: str) -> nodes.Template:
         tree = _environment().parse(text)
         _check(tree)
     except TemplateSyntaxError as exc:
-        raise _wrong(text, exc.message or "it cannot be read") from exc
+        raise _wrong(text, _in_words(exc.message or "")) from exc
     except NotAllowedError as exc:
         raise _wrong(text, str(exc)) from exc
     except (ValueError, ArithmeticError) as exc:
@@ -167,6 +167,15 @@ def _check_alone(node: nodes.Node) -> None:
             raise NotAllowedError("a filter needs a value")
     elif isinstance(node, nodes.Operand) and node.op not in OPERATORS:
         raise NotAllowedError(f"{node.op} is not allowed here")
+
+
+def _in_words(said: str) -> str:
+    """Return what the engine says, without its jargon about tags that it was looking for."""
+    if "'endfor'" in said:
+        return f"{_CALLED[nodes.For]} is not allowed here"
+    if "looking for the following tags" in said or "Unexpected end of template" in said:
+        return "a part that begins with {% is not closed"
+    return said or "it cannot be read"
 
 
 def _called(node: nodes.Node) -> str:

@@ -135,3 +135,16 @@ def test_what_may_stand_in_a_template_means_what_it_means_to_jinja(one, other):
         return
 
     assert render(text, SAMPLE_INCIDENT) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{% for x in incident %}", "a loop (for) is not allowed"), ("{% if incident.title %}x", "is not closed")],
+)
+def test_what_is_not_closed_is_said_without_jargon(text, said):
+    """Who writes a template need not know what reads it."""
+    with pytest.raises(ConfigError) as caught:
+        render(text, sample_incident())
+
+    assert said in caught.value.message
+    assert "looking for" not in caught.value.message
