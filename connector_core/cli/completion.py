@@ -15,7 +15,7 @@ def completion(shell: str) -> None:
 
     \b
     bash: connector completion bash > ~/.local/share/bash-completion/completions/connector
-    zsh:  connector completion zsh > a file named _connector in a folder of $fpath
+    zsh:  connector completion zsh > "${fpath[1]}/_connector"
     fish: connector completion fish > ~/.config/fish/completions/connector.fish
     """  # noqa: D301 - click's mark for lines that are kept
     kind = get_completion_class(shell)

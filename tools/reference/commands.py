@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import cleandoc
+from textwrap import dedent, indent
 
 import click
 
@@ -39,7 +41,7 @@ def _sections(command: click.Command, path: str, parent: click.Context | None) -
     level = 2 if path.count(" ") <= 1 else 3
     rows = [(code(", ".join(names)), plain(about)) for names, about in map(_option, command.params) if names]
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    about = (command.help or "").replace("\b", "").strip()
+    about = (command.help or "").strip()
     yield f"{'#' * level} {path}\n\n{_paragraphs(about)}\n\n    {usage}\n" + (
         f"\n{table(('Option', 'Meaning'), rows)}" if rows else ""
     )
@@ -51,7 +53,10 @@ def _sections(command: click.Command, path: str, parent: click.Context | None) -
 
 
 def _paragraphs(text: str) -> str:
-    return "\n\n".join(plain(part) for part in text.split("\n\n"))
+    return "\n\n".join(
+        indent(dedent(part.replace("\b", "").strip(" \n")), "    ") if "\b" in part else plain(part)
+        for part in cleandoc(text).split("\n\n")
+    )
 
 
 def _option(parameter: click.Parameter) -> tuple[list[str], str]:
