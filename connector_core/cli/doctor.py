@@ -16,6 +16,7 @@ from connector_core.contract.models import Finding, Severity
 from connector_core.health.notifier_findings import notifier_findings
 from connector_core.health.outbound_findings import outbound_findings
 from connector_core.health.routing_findings import routing_findings
+from connector_core.health.running import not_running
 from connector_core.words.advice import fix_in_terminal
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
@@ -36,6 +37,8 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
         app = view.app()
         names = [integration] if integration is not None else [entry.record.id for entry in app.registry.entries()]
         found = {name: app.setup.check(name) for name in names}
+        if stopped := not_running(app.store.nodes.every(), app.clock.now()):
+            found["connector"] = [stopped]
         if integration is None:
             found |= _broken(app)
             found |= _notifiers(app)
