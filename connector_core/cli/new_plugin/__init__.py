@@ -70,7 +70,7 @@ def _words(name: str) -> dict[str, str]:
         "@dist@": f"connector-{name.replace('_', '-')}",
         "@title@": " ".join(part.capitalize() for part in parts),
         "@class@": "".join(part.capitalize() for part in parts),
-        "@core@": ".".join(metadata.version("connector-core").split(".")[:2]),
+        "@core@": metadata.version("connector-core"),
     }
 
 
