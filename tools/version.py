@@ -25,6 +25,7 @@ CARRIERS = {
     "pyproject.toml": r'(?m)^version = "([^"]+)"$',
     "plugins/*/pyproject.toml": r'(?m)^version = "([^"]+)"$',
     "examples/*/pyproject.toml": r'(?m)^version = "([^"]+)"$',
+    "connector_core/version.py": r'(?m)^VERSION = "([^"]+)"$',
     "docs/openapi.yaml": r"(?m)^  version: (\S+)$",
     "deploy/kubernetes/*.yaml": r"(?m)^ +image: connector:(\S+)$",
     "Containerfile": r'(?m)^LABEL org\.opencontainers\.image\.version="([^"]+)"$',

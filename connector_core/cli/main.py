@@ -14,6 +14,7 @@ import click
 from connector_core.cli.exit_codes import ExitCode, code_of, in_words, is_of_files
 from connector_core.cli.json_only import AS_JSON, json_only
 from connector_core.contract.errors import ConnectorError
+from connector_core.version import VERSION
 
 _COMMANDS = {
     "audit": ("connector_core.cli.audit", "audit", "List who changed what, and from where."),
@@ -99,7 +100,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="connector-core", prog_name="connector")
+@click.version_option(VERSION, prog_name="connector")
 @click.option(
     "--config",
     "config_path",
