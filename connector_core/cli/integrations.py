@@ -216,9 +216,12 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
             if any(finding.code == AuthError.default_code for finding in exc.findings):
                 raise AuthError(exc.message) from exc
             raise
+        limits = app.poller.status(app.registry.entry(integration).record.organization).not_accepted
     print_findings(findings, as_json=as_json)
     if not as_json:
         click.echo(f"{integration} is active.")
+        if limits:
+            click.secho(limits, fg="yellow")
 
 
 @integrations.command()

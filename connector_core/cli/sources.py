@@ -212,3 +212,5 @@ def _say_missing(app: App, organization: str) -> None:
         return
     status = app.poller.status(organization)
     click.echo(f"{status.title} is connected. Look later with: connector sources list")
+    if status.not_accepted:
+        click.secho(status.not_accepted, fg="yellow")
