@@ -143,7 +143,7 @@ class SilentSession(requests.Session):
         Raises:
             RetryLater: always.
         """
-        raise RetryLater("Nobody is asked where somebody only looks.", code="not_asked")
+        raise RetryLater("Nobody is asked where someone only looks.", code="not_asked")
 
 
 def connections(deadline_s: float = CALL_DEADLINE_S, outbound: Outbound = DIRECT) -> TimedAdapter:

@@ -264,7 +264,7 @@ class SetupFlow:
         plugin = self.registry.entry(integration_id).plugin
         wanted = {COMMENT_HOOKS["to_ticket"]: to_ticket, COMMENT_HOOKS["to_incident"]: to_incident}
         if not all(plugin.implements(hook) for hook, value in wanted.items() if value not in {None, "none"}):
-            raise ConfigError(f"The plugin {plugin.name} cannot carry comments this way.", code="comments_unsupported")
+            raise ConfigError(f"The plugin {plugin.name} cannot sync comments this way.", code="comments_unsupported")
 
         def synced(known: IntegrationRecord) -> IntegrationRecord:
             kept, now = known.comments, self.clock.now()

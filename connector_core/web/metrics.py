@@ -74,7 +74,7 @@ class StoreGauges(Collector):
     def _read(self) -> Iterator[Metric]:
         stats = self._store.overview.stats()
         links = _gauge("links", "Links by integration and state.", "integration", "state")
-        oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")
+        oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not synced yet.", "integration", "to")
         for name, backlog in stats.backlogs.items():
             if not backlog.links:  # ten thousand that have none would be a hundred thousand lines of zeros
                 continue
