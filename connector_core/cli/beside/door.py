@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -71,7 +71,10 @@ def make_door(path: str, config: Path) -> Door:
 class _Attendant:
     def __init__(self, path: str, config: Path, ended: int) -> None:
         self._path, self._config, self._ended = path, config, ended
-        self._to_load = [*(partial(import_module, name) for name in _needed()), self._read_once]
+        self._to_load: list[Callable[[], object]] = [
+            *(partial(import_module, name) for name in _needed()),
+            self._read_once,
+        ]
 
     def attend(self) -> None:
         """Wait until the daemon says so, listen, and go when it has gone."""
