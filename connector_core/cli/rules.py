@@ -22,6 +22,7 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.registry.entry import Entry
+from connector_core.setup.synced import set_synced
 from connector_core.words.sources import field_notes
 
 if TYPE_CHECKING:
@@ -56,10 +57,8 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
     wanted = _read(changes)
     opening = opened if changes else read_only
     with opening(config_path) as app:
-        if wanted.fields:
-            app.setup.set_rules(integration, wanted.fields)
-        if wanted.to_ticket or wanted.to_incident:
-            app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
+        if changes:
+            set_synced(app.setup, integration, wanted.fields, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
         kept = with_one_way(entry.record.rules, entry.handle.shaping)
         notes = {**_of_source(app, entry.record.organization), **_notes(entry)}
