@@ -22,7 +22,6 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.registry.entry import Entry
-from connector_core.setup.synced import set_synced
 from connector_core.words.sources import field_notes
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
     opening = opened if changes else read_only
     with opening(config_path) as app:
         if changes:
+            from connector_core.setup.synced import set_synced  # noqa: PLC0415 - slow to load, and not for a listing
+
             set_synced(app.setup, integration, wanted.fields, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
         kept = with_one_way(entry.record.rules, entry.handle.shaping)
