@@ -186,9 +186,9 @@ def stand_in(environment):
     package = libraries / "connector_roundup_sandbox"
     if not package.exists():
         package.symlink_to(EXAMPLE.parent / "roundup_sandbox" / "connector_roundup_sandbox")
-        info = libraries / "connector_roundup_sandbox-0.2.0.dist-info"
+        info = libraries / "connector_roundup_sandbox-1.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.4\nName: connector-roundup-sandbox\nVersion: 0.2.0\n")
+        (info / "METADATA").write_text("Metadata-Version: 2.4\nName: connector-roundup-sandbox\nVersion: 1\n")
         point = "[connector_core.sandboxes]\nroundup = connector_roundup_sandbox:open_sandbox\n"
         (info / "entry_points.txt").write_text(point)
         (libraries / "share").symlink_to(Path(sys.prefix) / "share")  # Roundup's templates

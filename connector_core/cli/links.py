@@ -132,7 +132,7 @@ def recreate(names: tuple[str, ...], organization: str | None, config_path: str 
 @organization_option
 @config_option
 def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
-    """Have nothing carried between incident and ticket of NAMES any more; both stay, and retry takes it back."""
+    """Sync nothing more between incident and ticket of NAMES; both stay, and retry takes it back."""
     with opened(config_path) as app:
         for link in _chosen(app, names, None, organization):
             app.operations.unlink(link)

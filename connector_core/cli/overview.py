@@ -90,6 +90,9 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
         click.echo("\nSources:")
         columns = ("organization", "source", "state", "to_know", "fix", "last_answer")
         print_rows([{name: one[name] for name in columns} for one in asked], as_json=False, empty="")
+        for one in asked:
+            if one["not_accepted"]:
+                click.echo(f"{one['organization']}: {one['not_accepted']}")
     if told:
         click.echo("\nNotifications:")
         print_rows([{name: one[name] for name in _NOTIFIER} for one in told], as_json=False, empty="")

@@ -72,7 +72,7 @@ EVENT_REASONS: Mapping[str, Reason] = {
     ),
     "event_unreadable": Reason(
         "Events cannot be read: something in them is missing or is not what it should be",
-        "The answer to the platform and the log name the field. Once it is mended, have the platform send them again.",
+        "The answer to the platform and the log name the field. Once it is fixed, have the platform send them again.",
     ),
     NOT_PUSHED: Reason(
         "Events are pushed to a source that asks by itself", "Take the address out of the platform's settings."

@@ -1,4 +1,4 @@
-"""The set-up link: made by an admin, opened by somebody without a login, who sees one step and nothing else."""
+"""The set-up link: made by an admin, opened by someone without a login, who sees one step and nothing else."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class SetupLinkPages:
         return Initiator(Begun.SETUP_LINK, cookie) if is_theirs and setup_link.step == AUTHORIZE_STEP else None
 
     def token(self, request: Request) -> str:
-        """Return the token of the link that somebody went to authorize by, as their browser tells."""
+        """Return the token of the link that someone went to authorize by, as their browser tells."""
         return self._cookie.read(request).partition(".")[2]
 
     def actor(self, token: str, now: datetime) -> Actor:
@@ -141,7 +141,7 @@ class SetupLinkPages:
             authorizing.choose_site(setup_link.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        # Somebody else may hold the same link: a browser brings back only what it began itself.
+        # Someone else may hold the same link: a browser brings back only what it began itself.
         proof = f"{secrets.token_urlsafe(32)}.{token}"
         answer = authorizing.start(setup_link.name, Initiator(Begun.SETUP_LINK, proof))
         if not isinstance(answer, Sent):
@@ -224,12 +224,12 @@ class SetupLinkPages:
 
 
 def _without_names(error: Overtaken | FoundSeveral) -> Problem:
-    """Say what stands in the way; who changed something, or fits, is not for somebody without a login."""
+    """Say what stands in the way; who changed something, or fits, is not for someone without a login."""
     if isinstance(error, FoundSeveral):
         return Problem(error.code, error.message, "Type the whole e-mail address or the account id.")
     return Problem(
         "overtaken",
-        "Somebody else answered this step meanwhile. Your answer is not saved yet.",
+        "Someone else answered this step meanwhile. Your answer is not saved yet.",
         "Look at the answers, then click Update to save yours.",
     )
 

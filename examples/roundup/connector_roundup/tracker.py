@@ -135,7 +135,7 @@ class Issue:
         return shown(self.integration, self.number, values.whole(values.value_at(self.found, "data.attributes")))
 
     def write(self, fields: Mapping[core.FieldName, object]) -> editing.Written:
-        """Change fields, unless somebody changed anything since it was read; what was set and shows no more, they did.
+        """Change fields, unless someone changed anything since it was read; what was set and shows no more, they did.
 
         Roundup refuses what it cannot set, and answers with what it set.
         """

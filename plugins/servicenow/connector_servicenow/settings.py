@@ -56,7 +56,7 @@ class ServiceNowSettings(core.Settings):
         description="Address of the instance, or its name: acme stands for https://acme.service-now.com."
     )
     sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], core.FieldKind.CHOICE] = Field(
-        "oauth", description="How access is authorized: a person's consent, a client of its own, a key, or a password."
+        "oauth", description="How access is authorized: someone's consent, a client of its own, a key, or a password."
     )
     client_id: str = Field("", title="Client ID", description="For OAuth, as it stands in the registry.")
     client_secret: SecretStr | None = Field(None, description="Of the OAuth client, as it stands in the registry.")

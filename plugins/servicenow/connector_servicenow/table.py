@@ -61,7 +61,7 @@ _FIXES = answers.Fixes(
     permission="Have an administrator give the account the role that is missing: itil for incidents, and "
     "snc_platform_rest_api_access where the Table API is closed.",
     address="Correct the address of the instance in set-up.",
-    page="A developer instance sleeps after a while: log in at developer.servicenow.com to wake it. Else look what "
+    page="A developer instance sleeps after a while: sign in at developer.servicenow.com to wake it. Else look what "
     "answers at the address.",
 )
 RULES = answers.Answers(VENDOR, own=_own, fixes=_FIXES)

@@ -21,7 +21,7 @@ from connector_servicenow.table import ZONES, FieldsMissing, Table, WriteRefused
 
 _SETTLE_S = 45.0  # a call that was given up ends within the session's half minute
 _CANCELED = "8"
-AT_THE_SAME_MOMENT = "Somebody, or a rule, changed the incident at the same moment: its history shows what."
+AT_THE_SAME_MOMENT = "Someone, or a rule, changed the incident at the same moment: its history shows what."
 _NO_PRIORITY = editing.Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
 
 
@@ -63,7 +63,7 @@ class Ticket:
         """Change columns, or make it where it has no id yet; return it as it is then.
 
         Raises:
-            core.TicketChanged: a rule refuses, since somebody has ended it just now.
+            core.TicketChanged: a rule refuses, since someone has ended it just now.
         """
         before = self.row
         try:
@@ -80,7 +80,7 @@ class Ticket:
         return creating.certain(incidents.snapshot(self.integration, self.row))
 
     def edit(self, values: Mapping[core.FieldName, object], change: core.WriteFields) -> editing.Written:
-        """Write fields; what then shows otherwise is somebody's if anybody else wrote: which field, no page tells."""
+        """Write fields; what then shows otherwise is someone's if anybody else wrote: which field, no page tells."""
         ticket = self.write(_columns(values, change, self.row))
         if self.others:
             theirs = frozenset(name for name in values if self.lost & set(incidents.COLUMNS[name]))
