@@ -13,7 +13,7 @@ from connector_core.store import NEEDS_AUTHORIZATION, Authorization, Begun, Inte
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Handler, NotVisible, Visit, go
-from connector_core.web.console.wizard_steps import AUTHORIZE, of_integration, way
+from connector_core.web.console.wizard_steps import AUTHORIZE, addresses_of_integration, way
 from connector_core.web.console.words import Problem, problem_of
 
 
@@ -78,7 +78,7 @@ def take(visit: Visit, seen: Usable) -> Response:
 def drop(visit: Visit, seen: Usable) -> Response:
     """Leave what came back for another account."""
     visit.app.authorizing.drop(_held(visit, seen))
-    return go(of_integration(visit, seen.id).page(AUTHORIZE), "unchanged")
+    return go(addresses_of_integration(visit, seen.id).page(AUTHORIZE), "unchanged")
 
 
 def _held(visit: Visit, seen: Usable) -> Authorization:
@@ -94,7 +94,7 @@ def _held(visit: Visit, seen: Usable) -> Authorization:
 
 def _done(visit: Visit, seen: Usable, said: str) -> Response:
     visit.app.engine.nudge()
-    return go(of_integration(visit, seen.id).page(AUTHORIZE), said)
+    return go(addresses_of_integration(visit, seen.id).page(AUTHORIZE), said)
 
 
 def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:

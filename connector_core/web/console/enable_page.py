@@ -24,7 +24,7 @@ from connector_core.web.console.wizard_steps import (
     SOURCE,
     Mark,
     Way,
-    of_integration,
+    addresses_of_integration,
     source_steps,
     way,
 )
@@ -51,7 +51,7 @@ def activate(visit: Visit) -> Response:
     try:
         visit.app.setup.enable(seen.id)
     except NotReady:  # what was found is stored
-        return go(f"{of_integration(visit, seen.id).page(ENABLE)}?refused=1")
+        return go(f"{addresses_of_integration(visit, seen.id).page(ENABLE)}?refused=1")
     visit.app.engine.nudge()
     return go(visit.at("integration", integration=seen.id), "activated")
 
@@ -60,7 +60,7 @@ def check(visit: Visit) -> Response:
     """Check an active integration again."""
     seen = visible.usable(visit, visit.named("integration"))
     visit.app.setup.check(seen.id)
-    return go(f"{of_integration(visit, seen.id).page(ENABLE)}?checked=1")
+    return go(f"{addresses_of_integration(visit, seen.id).page(ENABLE)}?checked=1")
 
 
 def checked(visit: Visit, seen: Usable, findings: Sequence[Finding]) -> list[Checked]:

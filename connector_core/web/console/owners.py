@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from starlette.responses import Response
 
 from connector_core.contract.setup_steps import Answered, SetupStep, StepFlow
 from connector_core.store import IntegrationState
-from connector_core.web.console import visible, wizard_steps
+from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
-from connector_core.web.console.visits import Visit
+from connector_core.web.console.visits import Handler, Visit
 from connector_core.web.console.wizard_steps import (
     SOURCE,
     Addresses,
     Mark,
     Way,
+    addresses_of_integration,
+    addresses_of_source,
     refuse_in_file,
     source_marks,
     source_steps,
@@ -68,14 +73,31 @@ class Owner:
             raise refuse_in_file(self.seen.record, self.place)
 
 
-def integration_named(visit: Visit) -> Owner:
-    """Return the integration that an address is about.
+Button = Callable[[Visit, Owner, SetupStep], Response]
 
-    Raises:
-        NotVisible: there is none, or not for this person.
-    """
-    seen = visible.usable(visit, visit.named("integration"))
-    addresses = wizard_steps.of_integration(visit, seen.id)
+
+def of_integration(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the integration that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = _integration(visit, visible.usable(visit, visit.named("integration")))
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
+
+
+def of_source(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the source that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = source_named(visit)
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
+
+
+def _integration(visit: Visit, seen: Usable) -> Owner:
+    addresses = addresses_of_integration(visit, seen.id)
     return Owner(
         name=seen.id,
         organization_name=seen.organization_name,
@@ -133,7 +155,7 @@ def organization_named(visit: Visit) -> tuple[str, Usable | None]:
 
 def source_addresses(visit: Visit, organization: str, seen: Usable | None) -> Addresses:
     """Return where a source is set up."""
-    return wizard_steps.of_source(visit, organization, "" if seen is None else seen.id)
+    return addresses_of_source(visit, organization, "" if seen is None else seen.id)
 
 
 def source_way(visit: Visit, organization: str, seen: Usable | None) -> Way:

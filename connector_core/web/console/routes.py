@@ -36,17 +36,15 @@ from connector_core.web.console import (
 )
 from connector_core.web.console.login_page import LoginPage
 from connector_core.web.console.logins import Logins
-from connector_core.web.console.owners import Owner, integration_named, source_named
+from connector_core.web.console.owners import Button, of_integration, of_source
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.sign_on_page import SignOnPage, sign_on_of
-from connector_core.web.console.step_page import Button, pressed
 from connector_core.web.console.visits import (
     Console,
     Handler,
     OpenHandler,
-    Visit,
     guarded,
     patient,
     unguarded,
@@ -88,12 +86,14 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
     def open_route(path: str, handler: OpenHandler, method: str = "GET", *, name: str = "") -> Route:
         return Route(path, unguarded(console, handler), methods=[method], name=name or None)
 
-    def steps(name: str, base: str, find: Callable[[Visit], Owner], buttons: Mapping[str, Button]) -> Iterator[Route]:
+    def steps(
+        name: str, base: str, whose: Callable[[Button], Handler], buttons: Mapping[str, Button]
+    ) -> Iterator[Route]:
         """Make the routes of a wizard's steps: the page, and below it one for each button."""
-        path, show = f"{base}/step/{{step}}", pressed(find, step_page.show)
+        path, show = f"{base}/step/{{step}}", whose(step_page.show)
         yield calling(path, show, "GET", name=f"{name}.step")
         for key, button in buttons.items():
-            yield calling(f"{path}/{key}", pressed(find, button), name=f"{name}.step.{key}")
+            yield calling(f"{path}/{key}", whose(button), name=f"{name}.step.{key}")
             yield calling(f"{path}/{key}", show, "GET")  # what a button left in the window is looked at again
 
     login = LoginPage(console.app, console.people)
@@ -102,7 +102,7 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         sign_on = SignOnPage(console.app, console.sign_on, login.after_sign_on)
         sign_on_routes = [open_route("/login/sign-on", sign_on.start), open_route(BACK, sign_on.finish)]
     one, told = "/integrations/{integration}", "/notifications/{organization}/{notifier}"
-    set_up, of_source = f"{one}/setup", "/sources/{organization}/setup"
+    set_up, source_setup = f"{one}/setup", "/sources/{organization}/setup"
     return [
         open_route("/login", login.show),
         Route("/login", patient(console, login.enter), methods=["POST"]),
@@ -145,7 +145,7 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         calling(f"{set_up}/authorize/site", authorize_page.choose_site, name="setup.authorize.site"),
         calling(f"{set_up}/authorize/take", authorize_page.take, name="setup.authorize.take"),
         calling(f"{set_up}/authorize/drop", authorize_page.drop, name="setup.authorize.drop"),
-        *steps("setup", set_up, integration_named, step_page.OF_INTEGRATION),
+        *steps("setup", set_up, of_integration, step_page.OF_INTEGRATION),
         route(f"{set_up}/enable", enable_page.show, name="setup.enable"),
         calling(f"{set_up}/enable", enable_page.activate),
         calling(f"{set_up}/enable/check", enable_page.check, name="setup.enable.check"),
@@ -158,13 +158,13 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         calling("/sources/{organization}/reset", source_page.reset),
         route("/sources/{organization}/remove", source_page.ask_removal),
         calling("/sources/{organization}/remove", source_page.remove),
-        route(f"{of_source}/hand-over", setup_links.make_for_source, "POST", name="source.setup.hand_over"),
-        route(of_source, source_steps.choose, name="source.setup"),
-        calling(of_source, source_steps.begin),
-        *steps("source.setup", of_source, source_named, source_steps.OF_SOURCE),
+        route(f"{source_setup}/hand-over", setup_links.make_for_source, "POST", name="source.setup.hand_over"),
+        route(source_setup, source_steps.choose, name="source.setup"),
+        calling(source_setup, source_steps.begin),
+        *steps("source.setup", source_setup, of_source, source_steps.OF_SOURCE),
         route(f"{set_up}/source", source_steps.choose, name="setup.source"),
         calling(f"{set_up}/source", source_steps.begin),
-        *steps("setup.source", f"{set_up}/source", source_named, source_steps.OF_SOURCE),
+        *steps("setup.source", f"{set_up}/source", of_source, source_steps.OF_SOURCE),
         route("/notifications", notifications_page.choose),
         route("/notifications/{organization}", notifications_page.show),
         route("/notifications/{organization}/new", notifications_page.ask_new),

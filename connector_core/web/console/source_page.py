@@ -16,7 +16,7 @@ from connector_core.web.console.checked import Checked
 from connector_core.web.console.confirm import Confirmation, ask
 from connector_core.web.console.questions import questions
 from connector_core.web.console.visits import NotVisible, Visit, go
-from connector_core.web.console.wizard_steps import SOURCE, of_source, source_marks
+from connector_core.web.console.wizard_steps import SOURCE, addresses_of_source, source_marks
 
 TONES = {
     SourceWord.OK: "good",
@@ -127,7 +127,7 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
 
 def _setup_at(visit: Visit, organization: str) -> str:
     """Return the address of the first of the source's own steps, or of the choice of a platform at first."""
-    addresses = of_source(visit, organization)
+    addresses = addresses_of_source(visit, organization)
     try:
         marks = source_marks(addresses, organization)
     except ConnectorError:

@@ -13,7 +13,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.webhook_light import has_webhook
-from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, of_integration
+from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, addresses_of_integration
 from connector_core.web.console.words import advice
 
 #: What the list *Needs attention* shows; links that were given up or unlinked are paused too, and left out.
@@ -109,7 +109,7 @@ def outages(visit: Visit, asked: Statuses, only: str = "") -> Sequence[Outage]:
 
 def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
     """Return the button that leads to what has to be done."""
-    base, set_up = f"/integrations/{seen.id}", of_integration(visit, seen.id)
+    base, set_up = f"/integrations/{seen.id}", addresses_of_integration(visit, seen.id)
     if todo is Todo.WEBHOOK:
         return Button("Check the webhook", _webhook_step(visit, seen) or base)
     buttons = {
@@ -133,7 +133,7 @@ def _webhook_step(visit: Visit, seen: Seen) -> str:
     except ConnectorError:
         return ""
     found = next((step.key for step in steps if has_webhook(step)), "")
-    return found and of_integration(visit, seen.id).step(found)
+    return found and addresses_of_integration(visit, seen.id).step(found)
 
 
 def _status(visit: Visit, seen: Seen, known: Known) -> Status:

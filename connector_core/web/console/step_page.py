@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.store import Link, LinkFilter
-from connector_core.web.console.owners import Owner
+from connector_core.web.console.owners import Button, Owner
 from connector_core.web.console.questions import (
     changed_answers,
     preview,
@@ -26,13 +26,11 @@ from connector_core.web.console.questions import (
     with_ticks,
 )
 from connector_core.web.console.source_page import shown_findings
-from connector_core.web.console.visits import Handler, Visit, go
+from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
 from connector_core.web.console.words import Problem, problem_of
 
 MOST_RECENT = 20
-
-Button = Callable[[Visit, Owner, SetupStep], Response]
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ class Shown:
     is_reloaded: bool = False
 
 
-def pressed(find: Callable[[Visit], Owner], button: Button) -> Handler:
-    """Make a handler of what a step's page does; `find` says whose step the address is about."""
-
-    def handle(visit: Visit) -> Response:
-        owner = find(visit)
-        return button(visit, owner, owner.way.step(visit.named("step")))
-
-    return handle
-
-
 def show(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Show a step; its lists are fetched each time, for those who may choose."""
     return page(visit, owner, step, Shown())
@@ -67,25 +55,33 @@ def show(visit: Visit, owner: Owner, step: SetupStep) -> Response:
 
 def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Save what the form says; what is chosen already is held against its list again."""
+    owner.refuse_in_file()
     form = _sent(visit)
     if labels := unanswered(step, owner.record, form):
         return _not_given(visit, owner, step, labels)
     changed = changed_answers(step, owner.record, form)
     lists = [asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE]
     chosen = {key: form[key] for key in lists if form.get(key)}
-    return _save(visit, owner, step, {**chosen, **changed}) or go(
-        owner.address(step), "updated" if changed else "unchanged"
-    )
+    try:
+        owner.flow.answer(owner.name, {**chosen, **changed})
+    except ConnectorError as exc:
+        return refused(visit, owner, step, exc)
+    _keep_names(owner, step)
+    return go(owner.address(step), "updated" if changed else "unchanged")
 
 
 def go_on(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Save what the form says, if everything that is required is there, and go to the next step."""
+    owner.refuse_in_file()
     form = _sent(visit)
     if labels := unanswered(step, owner.record, form) or _empty_rows(owner, step, form):
         return _not_given(visit, owner, step, labels)
     changed = changed_answers(step, owner.record, form)
-    if refusal := _save(visit, owner, step, changed):
-        return refusal
+    try:
+        owner.flow.answer(owner.name, changed)
+    except ConnectorError as exc:
+        return refused(visit, owner, step, exc)
+    _keep_names(owner, step)
     following = owner.way.after(f"{owner.mark}{step.key}")
     if following is not None:
         return go(following.address)
@@ -146,18 +142,11 @@ def _sent(visit: Visit) -> Mapping[str, str]:
     return {**form, key: value} if key else form
 
 
-def _save(visit: Visit, owner: Owner, step: SetupStep, answers: Mapping[str, str]) -> Response | None:
-    """Save answers and the names that they go by; return what stood in the way."""
-    owner.refuse_in_file()
-    try:
-        owner.flow.answer(owner.name, answers)
-    except ConnectorError as exc:
-        return refused(visit, owner, step, exc)
+def _keep_names(owner: Owner, step: SetupStep) -> None:
+    """Keep the names of a group's rows, which its answers do not tell; those of choices are kept with the answer."""
     if any(asked.kind is FieldKind.GROUP for asked in step.fields):
-        # The names of a group's rows, which its answers do not tell; those of choices are kept with the answer.
         record = owner.flow.answered(owner.name)
         remember_labels(owner.flow, record, questions(owner.flow, record, step, {}, fetch=True))
-    return None
 
 
 def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[str]:

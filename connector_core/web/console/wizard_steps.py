@@ -47,12 +47,12 @@ class Addresses:
         return self.visit.at(name, step=key, **self.named)
 
 
-def of_integration(visit: Visit, integration: str) -> Addresses:
+def addresses_of_integration(visit: Visit, integration: str) -> Addresses:
     """Return where an integration is set up."""
     return Addresses(visit, "setup", {"integration": integration})
 
 
-def of_source(visit: Visit, organization: str, integration: str = "") -> Addresses:
+def addresses_of_source(visit: Visit, organization: str, integration: str = "") -> Addresses:
     """Return where a source is set up: alone, or on the way to an integration."""
     if integration:
         return Addresses(visit, "setup.source", {"integration": integration})
@@ -107,8 +107,8 @@ def way(visit: Visit, entry: Entry) -> Way:
     grant = visit.app.store.grants.get(record.id)
     setup = visit.app.setup
     steps = setup.steps_of(entry) if visit.may_ask else setup.looked_at(entry)
-    addresses = of_integration(visit, record.id)
-    marks = source_marks(of_source(visit, record.organization, record.id), record.organization)
+    addresses = addresses_of_integration(visit, record.id)
+    marks = source_marks(addresses_of_source(visit, record.organization, record.id), record.organization)
     first = [step for step in steps if step.before_authorization]
     marks += [_mark(step, record.with_draft(), addresses) for step in first]
     if entry.authorizes:
