@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from starlette.responses import Response
 
 from connector_core.contract.setup_steps import Answered, SetupStep, StepFlow
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
-from connector_core.web.console.visits import Handler, Visit
+from connector_core.web.console.visits import Visit
 from connector_core.web.console.wizard_steps import (
     SOURCE,
     Addresses,
@@ -73,30 +70,8 @@ class Owner:
             raise refuse_in_file(self.seen.record, self.place)
 
 
-Button = Callable[[Visit, Owner, SetupStep], Response]
-
-
-def of_integration(button: Button) -> Handler:
-    """Make a handler of what a step's page does, for the steps of the integration that an address is about."""
-
-    def handle(visit: Visit) -> Response:
-        owner = _integration(visit, visible.usable(visit, visit.named("integration")))
-        return button(visit, owner, owner.way.step(visit.named("step")))
-
-    return handle
-
-
-def of_source(button: Button) -> Handler:
-    """Make a handler of what a step's page does, for the steps of the source that an address is about."""
-
-    def handle(visit: Visit) -> Response:
-        owner = source_named(visit)
-        return button(visit, owner, owner.way.step(visit.named("step")))
-
-    return handle
-
-
-def _integration(visit: Visit, seen: Usable) -> Owner:
+def of_integration(visit: Visit, seen: Usable) -> Owner:
+    """Return an integration that is set up."""
     addresses = addresses_of_integration(visit, seen.id)
     return Owner(
         name=seen.id,

@@ -36,11 +36,11 @@ from connector_core.web.console import (
 )
 from connector_core.web.console.login_page import LoginPage
 from connector_core.web.console.logins import Logins
-from connector_core.web.console.owners import Button, of_integration, of_source
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.sign_on_page import SignOnPage, sign_on_of
+from connector_core.web.console.step_page import Button, of_integration, of_source
 from connector_core.web.console.visits import (
     Console,
     Handler,

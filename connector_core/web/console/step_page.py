@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -16,7 +16,8 @@ from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.store import Link, LinkFilter
-from connector_core.web.console.owners import Button, Owner
+from connector_core.web.console import owners, visible
+from connector_core.web.console.owners import Owner
 from connector_core.web.console.questions import (
     changed_answers,
     preview,
@@ -26,11 +27,13 @@ from connector_core.web.console.questions import (
     with_ticks,
 )
 from connector_core.web.console.source_page import shown_findings
-from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.visits import Handler, Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
 from connector_core.web.console.words import Problem, problem_of
 
 MOST_RECENT = 20
+
+Button = Callable[[Visit, Owner, SetupStep], Response]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,26 @@ class Shown:
     generated: str = ""
     is_revealed: bool = False
     is_reloaded: bool = False
+
+
+def of_integration(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the integration that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = owners.of_integration(visit, visible.usable(visit, visit.named("integration")))
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
+
+
+def of_source(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the source that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = owners.source_named(visit)
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
 
 
 def show(visit: Visit, owner: Owner, step: SetupStep) -> Response:
