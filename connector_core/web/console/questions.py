@@ -52,6 +52,7 @@ class Question:
     may_be_typed: bool = False
     is_fixed: bool = False
     when_empty: str = ""
+    unanswered: str = ""
     is_advanced: bool = False
     is_many: bool = False
     level: int = 0
@@ -162,6 +163,7 @@ class _Asking:
             may_be_typed=asked.may_be_typed,
             is_fixed=asked.is_fixed,
             when_empty=asked.when_empty,
+            unanswered=asked.unanswered,
             is_advanced=asked.is_advanced,
             is_many=asked.is_many,
             level=min(asked.level, DEEPEST),
