@@ -155,7 +155,8 @@ def test_control_api_makes_trouble(sandbox: JiraSandbox, person: Client, site: C
 
     assert (made.status_code, struck, listed[0]["hits"]) == (204, 503, 1)
     assert site.get("/rest/api/3/myself").status_code == 200
-    assert person.post("/_sandbox/faults", json={"kind": "explode"}).status_code == 400
+    for wrong in ({"kind": "explode"}, {"kind": "status", "path": "("}, {"kind": "status", "method": "*"}):
+        assert person.post("/_sandbox/faults", json=wrong).status_code == 400
     assert person.delete("/_sandbox/calls").status_code == 204
     assert sandbox.call_count() == 0
 
