@@ -112,7 +112,9 @@ def test_a_source_is_connected_by_plain_forms(app, ada, hub):
 def test_the_wizard_of_an_integration_begins_with_the_source(app, ada):
     """Then it goes on to the authorization; each page knows the others."""
     made = ada.post("/integrations/new", name="desk", organization="acme", plugin="desk")
+    choosing = shown(ada.get(IN_WIZARD).text)
     begun = ada.post(IN_WIZARD, plugin="hub")
+    connecting = shown(ada.get(f"{IN_WIZARD}/step/connect").text)
     ada.post(f"{IN_WIZARD}/step/connect/update", key="right")
     last = ada.post(f"{IN_WIZARD}/step/more/next")
 
@@ -120,6 +122,12 @@ def test_the_wizard_of_an_integration_begins_with_the_source(app, ada):
     assert begun.headers["location"] == f"{IN_WIZARD}/step/connect"
     assert last.headers["location"] == "/integrations/desk/setup/authorize"
     page = ada.get("/integrations/desk/setup/authorize").text
+    # How many steps there are is said once it is known, and the line above them stays the same.
+    assert "Step 1" in choosing
+    assert " of " not in choosing.partition("Step 1")[2].partition("\n")[0]
+    assert re.search(r"Step \d of \d", connecting)
+    lines = {re.search(r"[^\n]+ · Desk", text)[0] for text in (choosing, connecting, shown(page))}
+    assert len(lines) == 1
     assert page.index("Connect Hub") < page.index("Authorize access</span>")
     assert ada.get("/integrations/desk/setup").url.endswith("/setup/authorize")
 

@@ -121,6 +121,7 @@ class Visit:
             form_token=FormToken(self.login.form_token, self.version),
             path=self.request.url.path,
             called=self.app.registry.title_of,
+            organization_called=self.app.registry.organization_name,
             at=self.at,
             here=_page_of(self.app.config.server, self.request),
             theme=self.login.preferences.theme,

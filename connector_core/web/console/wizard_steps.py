@@ -67,6 +67,11 @@ class Way:
     steps: Sequence[SetupStep]
     prefix: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all steps are known: those of a platform are not before it is chosen."""
+        return all(mark.is_done for mark in self.marks if mark.key == SOURCE)
+
     def step(self, key: str) -> SetupStep:
         """Return one of the plugin's steps."""
         found = next((step for step in self.steps if step.key == key), None)
