@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from connector_jira_jsm_sandbox import JiraSandbox
+from connector_jira_jsm_sandbox import DEFAULT, JiraSandbox
 from tests.support.jira.receiver import Receiver
 from tests.support.jira.visitor import Client
 
@@ -219,3 +220,12 @@ def test_settings_lead_to_a_working_integration(sandbox: JiraSandbox) -> None:
         "search_settle": 5.0,
     }
     assert sandbox.integration_settings() == {"service_desk": "10", "request_type": "25", "close_status": "10002"}
+
+
+def test_a_site_without_desks_can_be_begun_with() -> None:
+    """Nothing is chosen of it, and a webhook is for all of it."""
+    with JiraSandbox(replace(DEFAULT, desks=())) as bare:
+        bare.register_webhook("http://127.0.0.1:9/hook", "s")
+
+        assert not {"service_desk", "request_type"} & bare.integration_settings().keys()
+        assert [webhook.as_json(bare.site)["name"] for webhook in bare.webhooks.listed()] == ["Connector"]
