@@ -88,7 +88,7 @@ def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
         seen=seen,
         status=status,
         fix=advice(status.code, status.fix) if _is_told(status) or not visit.user.is_admin else "",
-        button=button(seen, status.todo) if visit.user.is_admin else None,
+        button=button(visit, seen, status.todo) if visit.user.is_admin else None,
         links={state.value: links.links[state] for state in LinkState if links.links.get(state)},
         oldest_undelivered=links.oldest_undelivered,
         last_activity=asked.activity.get(seen.id),
@@ -108,11 +108,11 @@ def outages(visit: Visit, asked: Statuses, only: str = "") -> Sequence[Outage]:
     return [one for one in found if wanted & set(one.integrations)]
 
 
-def button(seen: Seen, todo: Todo | None) -> Button | None:
+def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
     """Return the button that leads to what has to be done."""
     base, set_up = f"/integrations/{seen.id}", addresses_of_integration(visit, seen.id)
     if todo is Todo.WEBHOOK:
-        return Button("Check the webhook", _webhook_step(seen) or base)
+        return Button("Check the webhook", _webhook_step(visit, seen) or base)
     buttons = {
         Todo.AUTHORIZE: Button("Authorize again", set_up.page(AUTHORIZE)),
         Todo.SETUP: Button("Finish setup", set_up.page()),
@@ -125,7 +125,7 @@ def button(seen: Seen, todo: Todo | None) -> Button | None:
     return None if todo is None else buttons[todo]
 
 
-def _webhook_step(seen: Seen) -> str:
+def _webhook_step(visit: Visit, seen: Seen) -> str:
     """Return the step that asks for the webhook's secret, if there is one."""
     if seen.entry is None:
         return ""
