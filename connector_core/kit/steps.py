@@ -272,8 +272,12 @@ def priorities_step(
     'priority_to_ticket'
     """
 
-    def group(key: str, label: str, rows: Callable[[Sequence[Level]], list[SetupField]]) -> SetupField:
-        return SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=lambda: rows(load()))
+    def group(key: str, label: str, rows: Callable[..., list[SetupField]]) -> SetupField:
+        def fetch() -> list[SetupField]:
+            its = load()
+            return rows(its, lambda row: priorities_so_far(integration, its, names, but=(key, row)))
+
+        return SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=fetch)
 
     fields = (
         group(TO_TICKET, "From the incident to the ticket", _to_ticket_rows),
@@ -287,19 +291,25 @@ def priorities_step(
 
 
 def priorities_so_far(
-    integration: AnyIntegration, offered: Sequence[Level], names: Mapping[Priority, str] | None = None
+    integration: AnyIntegration,
+    offered: Sequence[Level],
+    names: Mapping[Priority, str] | None = None,
+    *,
+    but: tuple[str, str] = ("", ""),
 ) -> Priorities:
-    """Pair priorities as the answers given so far say; what is no priority of ours is left out.
+    """Pair priorities as the answers so far say, but that of one group and row; what is none of ours is left out.
 
     >>> priorities_so_far(integration, [Level("1", "Urgent")]).theirs(Priority.HIGH).name
     'Urgent'
     """
+
+    def given(group: str) -> dict[str, str]:
+        return {row: its for row, its in rows_so_far(integration, group).items() if (group, row) != but}
+
     known = {ours.value: ours for ours in Priority}
-    to_ticket = {known[ours]: its for ours, its in rows_so_far(integration, TO_TICKET).items() if ours in known}
+    to_ticket = {known[ours]: its for ours, its in given(TO_TICKET).items() if ours in known}
     to_incident = {
-        its: known.get(ours)
-        for its, ours in rows_so_far(integration, TO_INCIDENT).items()
-        if ours in known or ours == NO_PARTNER
+        its: known.get(ours) for its, ours in given(TO_INCIDENT).items() if ours in known or ours == NO_PARTNER
     }
     return Priorities.spread(offered, names, to_ticket, to_incident)
 
@@ -362,21 +372,24 @@ def _step(key: str, fields: tuple[SetupField, ...], words: StepWords) -> SetupSt
     return SetupStep(key=key, fields=fields, **named)
 
 
-def _to_ticket_rows(offered: Sequence[Level]) -> list[SetupField]:
+def _to_ticket_rows(offered: Sequence[Level], without: Callable[[str], Priorities]) -> list[SetupField]:
     listed = [Choice(one.id, one.name) for one in offered]
-    return [
-        SetupField(ours.value, ours.value.capitalize(), "", FieldKind.CHOICE, required=False, load=lambda: listed)
-        for ours in Priority
-        if listed
-    ]
+    found = {ours: without(ours.value).theirs(ours) for ours in Priority if listed}
+    return [_row(ours.value, ours.value.capitalize(), listed, its.name if its else "") for ours, its in found.items()]
 
 
-def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
+def _to_incident_rows(offered: Sequence[Level], without: Callable[[str], Priorities]) -> list[SetupField]:
     listed = [
         *(Choice(ours.value, ours.value.capitalize()) for ours in Priority),
         Choice(NO_PARTNER, "Not synced back"),
     ]
-    return [SetupField(one.id, one.name, "", FieldKind.CHOICE, required=False, load=lambda: listed) for one in offered]
+    found = ((one, without(one.id).ours(one.id, one.name)) for one in offered)
+    return [_row(one.id, one.name, listed, ours.value.capitalize() if ours else "") for one, ours in found]
+
+
+def _row(key: str, label: str, listed: Sequence[Choice], automatic: str) -> SetupField:
+    unanswered = f"Automatic ({automatic or 'not synced'})"
+    return SetupField(key, label, "", FieldKind.CHOICE, required=False, load=lambda: listed, unanswered=unanswered)
 
 
 def _partners(paired: Priorities, none_offered: str) -> list[Remark]:

@@ -89,6 +89,8 @@ def test_priorities_are_asked_each_way_and_shown():
     assert [choice.label for choice in fetch_choices(there[0])] == ["Urgent", "High", "Normal", "Low"]
     assert [(row.key, row.label) for row in back] == [(f"{TO_INCIDENT}.{one.id}", one.name) for one in FOUR]
     assert fetch_choices(back[0])[-1].value == NO_PARTNER
+    assert [there[0].unanswered, back[3].unanswered] == ["Automatic (Urgent)", "Automatic (Planning)"]
+    assert back[0].unanswered == "Automatic (Critical)"
     assert shown(step) == [
         "critical: ↔ Urgent",
         "high: ↔ High",
