@@ -74,8 +74,7 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
             }
         )
         return
-    if stopped is not None:
-        click.secho(f"{stopped.title}. {stopped.fix}\n", fg="yellow")
+    _say_stopped(stopped)
     shown = [_shown(one, now) for one in rows]
     written = sum(len(one.integrations) for one in reader.config.organizations.values())
     not_taken_over = f"The file has {written} integrations; the daemon takes them over at its start: connector run"
@@ -103,6 +102,11 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
     click.echo(f"\nLinks: {_counts(stats.links) or 'none'}. Waiting to be worked on: {stats.due_lanes}.")
     if any(stats.links.get(state.value) for state in _NEEDS_SOMEBODY):
         click.secho("Some need attention; see: connector links --failed", fg="yellow")
+
+
+def _say_stopped(stopped: Finding | None) -> None:
+    if stopped is not None:
+        click.secho(f"{stopped.title}. {stopped.fix}\n", fg="yellow")
 
 
 def _webhooks(reader: Reader, entries: Sequence[Entry]) -> Mapping[str, str]:
