@@ -8,6 +8,7 @@ from typing import TypeAlias
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
 from connector_core.contract.models import (
     CreateTicket,
+    FieldName,
     FindTicket,
     Incident,
     NotCreated,
@@ -58,10 +59,13 @@ def create_once(
     return NotCreated()
 
 
-def as_sent(ticket: TicketSnapshot, incident: Incident, *, title: str, details: Details) -> TicketSnapshot:
+def as_sent(
+    ticket: TicketSnapshot, incident: Incident, *, title: str, details: Details, priority_name: str | None = None
+) -> TicketSnapshot:
     """Return a ticket as it was when it was made, out of what was sent of an incident; for `as_created`.
 
-    `title` is the one that was sent. A priority that was not sent stays as the ticket shows it.
+    `title` is the one that was sent, `priority_name` what people call the priority, where that is known. A priority
+    that was not sent stays as the ticket shows it, and what was sent is not unknown.
 
     >>> as_sent(ticket, incident, title="Display offline", details=Details()).title
     'Display offline'
@@ -70,7 +74,10 @@ def as_sent(ticket: TicketSnapshot, incident: Incident, *, title: str, details: 
         "title": title,
         "description": details.own_words(details.write(incident, "")),
         "priority": incident.priority or ticket.priority,
+        "priority_name": priority_name or ticket.priority_name,
         "done": False,
+        "status": "" if ticket.done else ticket.status,
+        "unknown": ticket.unknown - {FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY},
     }
     return ticket.model_copy(update=sent)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser
 
-from connector_core.kit.steps import filled_script
+from connector_core.kit.scripts import filled_script
 from connector_core.kit.texts import packaged
 from connector_core.plugins import Plugin
 from connector_core.testing import BrowserSetup, DaemonLife, TicketingLife

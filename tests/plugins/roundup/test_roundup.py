@@ -159,7 +159,7 @@ def test_more_than_a_page_is_read(integration, ticket, incident, monkeypatch):
     latest = fetch_tickets(integration, TicketQuery(ids=frozenset({ticket.id}), changed_since=read.updated))
 
     assert read in latest
-    assert len(latest) > 2
+    assert [one.id for one in latest] == [ticket.id]
 
 
 @pytest.mark.parametrize("lost", [("/issue/@poe/", True), ("/issue/@poe/", False), ("/msg", True), ("/msg", False)])
@@ -327,7 +327,7 @@ def test_an_odd_issue_costs_no_other_one(integration, requests_mock, name, odd):
 
     found = fetch_tickets(integration, TicketQuery(ids=frozenset({"1", "2"})))
 
-    assert found[1].title == "as usual"
+    assert found[-1].title == "as usual"
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, "<html>asleep</html>"), (200, '{"data": {"coll'), (502, "bad")])
