@@ -620,7 +620,7 @@ def test_what_set_up_asks(site, plugin, handle):
     queues = [choice.value for choice in asked["queue"].load()]
     statuses = [choice.value for choice in asked["close_status"].load()]
 
-    assert steps["site"].before_authorization
+    assert steps["account"].before_authorization
     assert asked["address"].needs_again == {"token"}
     assert {QUEUE, STAGED_QUEUE} <= set(queues)
     assert HIDDEN_QUEUE not in queues
@@ -658,7 +658,7 @@ def test_tickets_are_found_marked_and_listed(desk, site):
 
 def test_all_pages_of_marks_are_listed(desk, monkeypatch):
     """From where the last one ended; tickets without a mark are only counted."""
-    monkeypatch.setattr("connector_request_tracker.marks.PAGES", replace(PAGES, size=2))
+    monkeypatch.setattr("connector_request_tracker.desk.PAGES", replace(PAGES, size=2))
     ours = {ticket.id: marker for ticket, _, marker in (desk.open() for _ in range(3))}
     listed, seen, cursor, pages = {}, 0, None, 0
     while pages == 0 or cursor is not None:
