@@ -82,8 +82,10 @@ def as_sent(
     return ticket.model_copy(update=sent)
 
 
-def certain(found: TicketSnapshot | UnreadableTicket) -> TicketSnapshot:
+def certain(found: TicketSnapshot | UnreadableTicket, *, outcome_unknown: bool = False) -> TicketSnapshot:
     """Return a ticket of ours that was read; it is there, so that what cannot be read is not gone.
+
+    `outcome_unknown` says that it is the answer to a create: then it is looked for.
 
     >>> certain(ticket) == ticket
     True
@@ -92,11 +94,11 @@ def certain(found: TicketSnapshot | UnreadableTicket) -> TicketSnapshot:
         RetryLater: it cannot be read.
     """
     if isinstance(found, UnreadableTicket):
-        raise unreadable(found)
+        raise unreadable(found, outcome_unknown=outcome_unknown)
     return found
 
 
-def unreadable(found: UnreadableTicket) -> RetryLater:
+def unreadable(found: UnreadableTicket, *, outcome_unknown: bool = False) -> RetryLater:
     """Return the error for a ticket of ours that is there and cannot be read.
 
     >>> unreadable(UnreadableTicket(reason="It has no id.")).code
@@ -104,6 +106,7 @@ def unreadable(found: UnreadableTicket) -> RetryLater:
     """
     return RetryLater(
         "The ticket was created and cannot be read.",
+        outcome_unknown=outcome_unknown,
         code="ticket_unreadable",
         detail=found.reason,
         fix=UNREADABLE_FIX,

@@ -121,8 +121,9 @@ class RoundupDesk(desk_marks.MarkedDesk[RoundupSettings]):
         self.integration.memory.remember(marker, address)
         fields = {"messages": [message]} | self.sent(incident)
         number = values.value_at(self.rest.post(self.rest.linked(address), fields), "data.id")
+        ticket = creating.certain(self.snapshot({"id": number}), outcome_unknown=True)
         kept.forget(self.integration, marker)
-        return self.as_sent(creating.certain(self.snapshot({"id": number})), incident)
+        return self.as_sent(ticket, incident)
 
     def _message(self, text: str, marker: str) -> object:
         """Make a message, which may be made again: nobody sees one that no issue has."""

@@ -178,6 +178,30 @@ def test_a_lost_answer_makes_no_second_issue(desk, integration, incident, marker
     assert [one["id"] for one in issues_called(desk, incident.title)] == [answer.ticket.id]
 
 
+def test_an_issue_that_was_made_without_a_word_of_its_number_is_looked_for(
+    desk, integration, incident, marker, monkeypatch
+):
+    """It is not known whether there is one: a second one would be one too many."""
+    send = integration.session.request
+
+    def request(method, url, **more):
+        answer = send(method, url, **more)
+        if "/issue/@poe/" in url:
+            answer._content = b'{"data": {}}'
+        return answer
+
+    monkeypatch.setattr(integration.session, "request", request)
+    incident = incident.model_copy(update={"title": f"Fan {marker} failed"})
+    with pytest.raises(RetryLater) as caught:
+        on_incident_event(integration, CreateTicket(incident=incident, marker=marker))
+
+    assert caught.value.outcome_unknown
+    monkeypatch.setattr(integration.session, "request", send)
+    assert [one["id"] for one in issues_called(desk, incident.title)] == [
+        settled(integration, incident, marker).ticket.id
+    ]
+
+
 def test_what_arrives_after_the_look_makes_nothing(desk, integration, incident, marker, monkeypatch):
     """A call that was given up, and reaches Roundup when nobody waits for it any more, finds its address used up."""
     kept = []
