@@ -23,7 +23,7 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 
 test: $(if $(ARGS),$(STAMP),$(READ))  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
 	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler postgresql
-	$(BIN)/python -m pytest $(if $(ARGS),,$(WORKERS)) -q $(ARGS)
+	$(BIN)/python -m tools.steady $(if $(ARGS),,$(WORKERS)) -q $(ARGS)
 
 .PHONY: test-extended
 test-all:  ## all of them: those of make test, then the others
@@ -32,12 +32,12 @@ test-all:  ## all of them: those of make test, then the others
 
 test-extended: $(READ)  ## what repeats under another size, colour or seed; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
-	$(BIN)/python -m pytest $(WORKERS) -q -m 'extended and not request_tracker'
+	$(BIN)/python -m tools.steady $(WORKERS) -q -m 'extended and not request_tracker'
 	$(BIN)/python -m tools.mutants --sample 60 --seed 1
 
 test-rt: $(STAMP)  ## those that need a real Request Tracker, got by apt-get where that is allowed
 	$(BIN)/python -m tools.need request-tracker browser
-	$(BIN)/python -m pytest -n 2 --dist loadscope -q -m request_tracker tests/real_servers tests/e2e/test_demo_helpdesks.py
+	$(BIN)/python -m tools.steady -n 2 --dist loadscope -q -m request_tracker tests/real_servers tests/e2e/test_demo_helpdesks.py
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	$(BIN)/python -m tools.need browser compiler postgresql

@@ -20,8 +20,8 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.databases import PostgreSQL
+from connector_core.engine.cluster_node import ClusterNode
 from connector_core.engine.engine import Engine
-from connector_core.engine.nodes import ClusterNode
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.secrets import SecretBox
 from connector_core.store import Claim, LinkState, LinkStatus, Node, Progress, Rest, Store

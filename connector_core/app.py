@@ -20,9 +20,10 @@ from connector_core.contract.models.record import build_all
 from connector_core.delivery_log.recorder import DeliveryLog, Keeping
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
+from connector_core.engine.cluster_node import ClusterNode
 from connector_core.engine.duties import Duties, OwnDuties, SharedDuties
 from connector_core.engine.engine import Engine
-from connector_core.engine.nodes import ClusterNode, LoneNode, ThisNode
+from connector_core.engine.nodes import LoneNode, ThisNode
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks

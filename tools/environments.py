@@ -20,6 +20,8 @@ import time
 import tomllib
 from pathlib import Path
 
+from tools import steady
+
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 DISTRIBUTIONS = (ROOT, *sorted(path.parent for path in ROOT.glob("*/*/pyproject.toml")))
@@ -83,17 +85,14 @@ def test(version: str, python: Path, *, lowest: bool) -> bool:
         chosen = (*TESTS, "-k", "not postgresql or test_postgres or two_stores")
     else:
         chosen = (*OF_PYTHONS, "-k", "not postgresql")
-    ended = subprocess.run(  # noqa: S603 - our own command
-        [home / "bin" / "python", "-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "loadfile", *chosen],
-        cwd=ROOT,
-        check=False,
-    )
+    options = ["-q", "-n", str(os.cpu_count() or 2), "--dist", "loadfile", *chosen]
+    code = steady.run(home / "bin" / "python", options, cache=home / ".pytest_cache", environ=os.environ)
     print(
-        f"{name} on Python {version}: {'passed' if ended.returncode == 0 else 'FAILED'}, "
+        f"{name} on Python {version}: {'passed' if code == 0 else 'FAILED'}, "
         f"installed in {installed - started:.0f} s, tested in {time.monotonic() - installed:.0f} s",
         flush=True,
     )
-    return ended.returncode == 0
+    return code == 0
 
 
 def _started(python: Path) -> Path | None:

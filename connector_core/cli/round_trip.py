@@ -12,6 +12,7 @@ from connector_core.cli.output import print_json
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.health.webhook_findings import trouble_in_words
+from connector_core.setup.synced import set_test_at
 from connector_core.store import LegState, Outcome, RoundTrip, living
 from connector_core.words.advice import for_terminal, joined
 from connector_core.words.names import Names
@@ -48,7 +49,7 @@ def test(  # noqa: PLR0913 - one argument an option
         return
     with opened(config_path) as app:
         if daily is not None:
-            app.setup.set_test_at(integration, daily)
+            set_test_at(app.setup, integration, daily)
             at = app.registry.entry(integration).record.test_at
             click.echo(f"A test incident is sent each day at {at} UTC." if at else "None is sent by itself.")
             return

@@ -21,6 +21,7 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.registry.entry import Entry
+from connector_core.setup.synced import set_synced
 
 _TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
 _HINT = "FIELD=DIRECTION[,ON_CONFLICT]"
@@ -51,10 +52,8 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
     wanted = _read(changes)
     opening = opened if changes else read_only
     with opening(config_path) as app:
-        if wanted.fields:
-            app.setup.set_rules(integration, wanted.fields)
-        if wanted.to_ticket or wanted.to_incident:
-            app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
+        if changes:
+            set_synced(app.setup, integration, wanted.fields, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
         kept = with_one_way(entry.record.rules, entry.handle.shaping)
     print_rows(_rows(kept, entry.record.comments, _notes(entry)), as_json=as_json, empty="")

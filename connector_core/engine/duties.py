@@ -23,7 +23,8 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
-from connector_core.engine.nodes import GONE_FOR, ThisNode
+from connector_core.engine.cluster_node import GONE_FOR
+from connector_core.engine.nodes import ThisNode
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.remembered import Remembered
 from connector_core.store import LEASE_S, Duty, HeldDuty

@@ -14,7 +14,8 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.handles import AnySource
 from connector_core.contract.models import Finding, IncidentEvent, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
-from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
+from connector_core.engine.breakers import Breakers, Tripped
+from connector_core.engine.circuits import Circuit, Guarded
 from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry

@@ -18,7 +18,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import NOT_CHECKED, Severity
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.engine.breakers import Circuit
+from connector_core.engine.circuits import Circuit
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.health.webhook_findings import trouble
 from connector_core.health.webhook_health import is_managed, suspected

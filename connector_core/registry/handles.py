@@ -17,7 +17,8 @@ from connector_core.contract.errors import PluginError
 from connector_core.contract.handles import AnyIntegration, AnySource, Integration
 from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
-from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.engine.breakers import Breakers
+from connector_core.engine.circuits import Circuit
 from connector_core.http.answers import AnswerBudget
 from connector_core.http.outbound import Outbound
 from connector_core.metrics import Metrics

@@ -16,7 +16,8 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Site
-from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.engine.breakers import Breakers
+from connector_core.engine.circuits import Circuit
 from connector_core.http.answers import AnswerBudget
 from connector_core.metrics import Metrics
 from connector_core.plugins import PluginSet

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from connector_core.contract.errors import ConnectorError
-from connector_core.engine.breakers import Breakers, Circuit, Tripped
+from connector_core.engine.breakers import Breakers, Tripped
+from connector_core.engine.circuits import Circuit
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store
 

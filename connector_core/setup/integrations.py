@@ -11,40 +11,40 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
-from connector_core.contract.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
-from connector_core.contract.daily import time_of_day
+from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.display_names import LONGEST
 from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.contract.handles import AnyIntegration
-from connector_core.contract.merge import DEFAULT_RULES, Rules
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     WEBHOOK_SECRET,
     FieldKind,
-    SetupField,
     SetupStep,
     answer_to,
     refuse_leak,
-    unanswered_steps,
 )
-from connector_core.engine.breakers import is_of_settings
+from connector_core.engine.circuits import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.health.webhook_health import Arrived, arrived, is_expected
 from connector_core.plugins import PluginSet
-from connector_core.registry.answers import settings_of
 from connector_core.registry.entry import Entry
-from connector_core.registry.handles import silent
 from connector_core.registry.integrations import Registry
-from connector_core.setup import held_answers
-from connector_core.setup.asking import letting_go
-from connector_core.setup.drafts import later_steps
-from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire, without_outdated
-from connector_core.setup.webhook_secret import refuse_short, with_webhook_secret
+from connector_core.setup.answering import (
+    is_whole,
+    looked_at,
+    proves_itself_otherwise,
+    questionnaire,
+    steps_of,
+    steps_with,
+    storing,
+    unanswered,
+    with_answers,
+)
+from connector_core.setup.questionnaire import ChangedMeanwhile, later_steps, without_outdated
+from connector_core.setup.webhook_secret import refuse_short
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 CHANGE_TRIES = 5
@@ -166,15 +166,7 @@ class SetupFlow:
 
     def steps(self, integration_id: str) -> Sequence[SetupStep]:
         """Return the plugin's steps, in order, as they are with the answers given so far."""
-        return self.steps_of(self.registry.entry(integration_id))
-
-    def steps_of(self, entry: Entry) -> Sequence[SetupStep]:
-        """Return the steps of an integration that is at hand already."""
-        return self._steps(entry, entry.record.with_draft())
-
-    def looked_at(self, entry: Entry) -> Sequence[SetupStep]:
-        """Return the steps as `steps_of` does, for somebody who only looks: nobody is called, and no list can be."""
-        return self._steps(entry, entry.record.with_draft(), silent(entry.handle))
+        return steps_of(self.registry.entry(integration_id))
 
     def answered(self, integration_id: str) -> IntegrationRecord:
         """Return the answers given so far; those of a draft go before those in effect."""
@@ -202,28 +194,29 @@ class SetupFlow:
         """
         entry = self.registry.entry(integration_id)
         _refuse_yaml(entry.record, "changed here")
-        steps, known = self.steps_of(entry), entry.record.with_draft()
+        steps, known = steps_of(entry), entry.record.with_draft()
         refuse_leak(steps, known, given)  # before any list is fetched with it
-        applied = self._questionnaire(entry).apply(without_outdated(steps, known, given), given)
+        applied = questionnaire(self.store, entry).apply(without_outdated(steps, known, given), given)
         if WEBHOOK_SECRET in given:
             refuse_short(applied.steps, applied.record)
-        is_whole = self._is_whole(entry, applied.record)
-        with_answers = self._with_answers(entry, applied.record, is_whole=is_whole)
-        before, after = self.change(integration_id, with_answers, self._storing(steps))
+        fits = is_whole(entry, applied.record)
+        would_stop = not fits and is_whole(entry, entry.record)
+        put = with_answers(entry, applied.record, would_stop=would_stop)
+        before, after = self.change(integration_id, put, storing(self.store, steps))
         if after.draft is not None:
             self.log.info("settings_held", integration=integration_id)
         for key, label in applied.labels.items():
             self.store.integrations.remember_label(integration_id, key, answer_to(applied.record.answers, key), label)
         if WEBHOOK_SECRET in given:
             self.store.webhooks.note_secret_change(integration_id, self.clock.now())
-        if _proves_itself_otherwise(steps, before, after):
+        if proves_itself_otherwise(steps, before, after):
             self.log.info("authorization_outdated", integration=integration_id)
-        elif is_whole and after.answers != before.answers:
+        elif fits and after.answers != before.answers:
             self.go_on(integration_id)
 
     def forget_former_secret(self, integration_id: str) -> None:
         """End a change of the webhook's secret: only the present one is good from now on."""
-        self._change_here(integration_id, lambda known: replace(known, webhook_secrets=known.webhook_secrets[:1]))
+        self.change_here(integration_id, lambda known: replace(known, webhook_secrets=known.webhook_secrets[:1]))
 
     def keep_old_settings(self, integration_id: str, key: str) -> int:
         """Count the open incidents that were opened with another answer to a question than today's."""
@@ -235,63 +228,10 @@ class SetupFlow:
             kept.count for kept in self.store.overview.open_links(integration_id) if kept.settings.get(key) != present
         )
 
-    def set_rules(self, integration_id: str, rules: Rules) -> None:
-        """Change how fields are kept in sync, at once and for all links.
-
-        Raises:
-            ConfigError: the integration is written in the configuration file.
-        """
-        self.set_synced(integration_id, rules)
-
-    def set_comments(
-        self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
-    ) -> None:
-        """Change which comments are synced, for all links; what is None stays as it is.
-
-        Raises:
-            ConfigError: the integration is written in the configuration file, or its plugin cannot do that.
-        """
-        self.set_synced(integration_id, {}, to_ticket, to_incident)
-
-    def set_synced(
-        self,
-        integration_id: str,
-        rules: Rules,
-        to_ticket: ToTicket | None = None,
-        to_incident: ToIncident | None = None,
-    ) -> None:
-        """Change how fields are kept in sync and which comments are, in one step; raises as both do."""
-        plugin = self.registry.entry(integration_id).plugin
-        wanted = {COMMENT_HOOKS["to_ticket"]: to_ticket, COMMENT_HOOKS["to_incident"]: to_incident}
-        if not all(plugin.implements(hook) for hook, value in wanted.items() if value not in {None, "none"}):
-            raise ConfigError(f"The plugin {plugin.name} cannot carry comments this way.", code="comments_unsupported")
-
-        def synced(known: IntegrationRecord) -> IntegrationRecord:
-            kept, now = known.comments, self.clock.now()
-            comments = kept.changed(to_ticket or kept.to_ticket, to_incident or kept.to_incident, now)
-            fields = {name: rule for name, rule in {**known.rules, **rules}.items() if rule != DEFAULT_RULES[name]}
-            return replace(known, rules=fields, comments=comments)
-
-        self._change_here(integration_id, synced)
-        self.store.lanes.wake_all(integration_id, self.clock.now())
-
-    def set_test_at(self, integration_id: str, text: str) -> None:
-        """Change when a test incident is sent each day: `nightly`, a time of UTC, or nothing for never.
-
-        Raises:
-            ConfigError: the integration is written in the configuration file, or that is no time.
-        """
-        at = time_of_day(text)
-        if at is None:
-            raise ConfigError(
-                f"{text!r} is no time of the day.", code="test_time_unknown", fix="Name one like 03:30, or none."
-            )
-        self._change_here(integration_id, lambda known: replace(known, test_at=at))
-
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
         entry = self.registry.entry(integration_id)
-        return self._unanswered(entry, self.looked_at(entry), entry.record.with_draft())
+        return unanswered(entry, looked_at(entry), entry.record.with_draft())
 
     def missing_before_authorization(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that access is authorized with and that still need an answer."""
@@ -318,9 +258,7 @@ class SetupFlow:
         if self.registry.entry(integration_id).record.state is not IntegrationState.ACTIVE:
             return ""
         asked = frozenset(asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE and asked.required)
-        named = ", ".join(
-            later.title for later in later_steps(self.looked_at(self.registry.entry(integration_id)), asked)
-        )
+        named = ", ".join(later.title for later in later_steps(looked_at(self.registry.entry(integration_id)), asked))
         return named and (
             f"After a change here, these answers stay where they still fit: {named}. Otherwise the change is saved as "
             "a draft, and the present settings stay in effect until you have answered those steps."
@@ -328,7 +266,7 @@ class SetupFlow:
 
     def discard_draft(self, integration_id: str) -> None:
         """Go back to the settings in effect."""
-        self._change_here(integration_id, lambda known: replace(known, draft=None))
+        self.change_here(integration_id, lambda known: replace(known, draft=None))
 
     # Enabling
 
@@ -398,14 +336,23 @@ class SetupFlow:
                 return known, changed
         raise ChangedMeanwhile("the settings")
 
+    def change_here(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
+        """Change what is made in set-up, as `change`.
+
+        Raises:
+            ConfigError: the integration is written in the configuration file.
+        """
+        _refuse_yaml(self.registry.entry(integration_id).record, "changed here")
+        self.change(integration_id, change)
+
     def change_written(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
         """Store what the file says now, as `change`; what was granted ends where its answers lead elsewhere."""
         entry = self.registry.entry(integration_id)
         try:
-            steps = self._steps(entry, entry.record)
+            steps = steps_with(entry, entry.record)
         except ConnectorError:  # whoever needs them says so; the start does not fail by it
             steps = ()
-        self.change(integration_id, change, self._storing(steps))
+        self.change(integration_id, change, storing(self.store, steps))
 
     def takes_deliveries(self, integration_id: str) -> bool:
         """Return whether deliveries are taken now: the integration is active, and something signs them."""
@@ -431,77 +378,8 @@ class SetupFlow:
         public_url, outbound = self.config.server.public_url, self.config.calls()
         return Checkups(self.store, self.registry, self.clock, self.log, public_url, outbound)
 
-    def _change_here(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
-        _refuse_yaml(self.registry.entry(integration_id).record, "changed here")
-        self.change(integration_id, change)
-
-    def _questionnaire(self, entry: Entry) -> Questionnaire[IntegrationRecord]:
-        was_used = self.store.webhooks.last_delivery_at(entry.record.id) is not None
-
-        def with_secret(record: IntegrationRecord, asked: SetupField, secret: SecretStr | None) -> IntegrationRecord:
-            if asked.key == WEBHOOK_SECRET:
-                return with_webhook_secret(record, secret, was_used=was_used)
-            others = {key: kept for key, kept in record.secret_answers.items() if key != asked.key}
-            return replace(record, secret_answers=others if secret is None else {**others, asked.key: secret})
-
-        return Questionnaire(partial(self._steps, entry), with_secret)
-
-    def _steps(
-        self, entry: Entry, record: IntegrationRecord, handle: AnyIntegration | None = None
-    ) -> Sequence[SetupStep]:
-        """Return the plugin's steps as they are with a record's answers, which may not be in effect."""
-        if not entry.plugin.implements("configure_steps"):
-            return ()
-        handle = handle or entry.handle
-        if (record.answers, record.secret_answers) != (entry.record.answers, entry.record.secret_answers):
-            handle = replace(
-                handle, answers=record.answers, secret_answers=record.secret_answers, settings=None, cache={}
-            )
-        steps = entry.plugin.configure_steps(handle)
-        if _proves_itself_otherwise(steps, entry.record, record):  # what is granted is not for where this leads
-            steps = entry.plugin.configure_steps(silent(handle))
-        return sorted(letting_go(steps, handle), key=lambda step: not step.before_authorization)
-
-    def _with_answers(
-        self, entry: Entry, answered: IntegrationRecord, *, is_whole: bool
-    ) -> Callable[[IntegrationRecord], IntegrationRecord]:
-        """Return what puts answers in effect, or holds them where an active integration would stop."""
-        would_stop = not is_whole and self._is_whole(entry, entry.record)
-
-        def with_answers(present: IntegrationRecord) -> IntegrationRecord:
-            if held_answers.given(present) != held_answers.given(entry.record):
-                raise ChangedMeanwhile("the settings")
-            is_held = would_stop and present.state is IntegrationState.ACTIVE
-            return (held_answers.held if is_held else held_answers.in_effect)(present, answered)
-
-        return with_answers
-
-    def _storing(self, steps: Sequence[SetupStep]) -> Callable[[IntegrationRecord, IntegrationRecord], bool]:
-        """Return what stores answers; what was granted ends where they lead elsewhere, also out of a draft."""
-
-        def store(changed: IntegrationRecord, present: IntegrationRecord) -> bool:
-            if not _proves_itself_otherwise(steps, present, changed):
-                return self.store.integrations.change(changed, present)
-            problem = "What access is authorized with has changed. Authorize again."
-            return self.store.grants.change_outdating(changed, present, problem)
-
-        return store
-
-    def _unanswered(self, entry: Entry, steps: Sequence[SetupStep], record: IntegrationRecord) -> list[SetupStep]:
-        return unanswered_steps(steps, record, entry.plugin.info.defaults)
-
-    def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
-        """Return whether the answers of a record are all that is needed."""
-        if self._unanswered(entry, self._steps(entry, record), record):
-            return False
-        try:
-            settings_of(entry.plugin, record.answers, record)
-        except ConfigError:
-            return False
-        return True
-
     def _missing_in_effect(self, entry: Entry) -> list[SetupStep]:
-        return self._unanswered(entry, self._steps(entry, entry.record), entry.record)
+        return unanswered(entry, steps_with(entry, entry.record), entry.record)
 
     def go_on(self, integration_id: str) -> None:
         """Let what waited for other settings be tried at once."""
@@ -511,13 +389,6 @@ class SetupFlow:
                 self.store.breakers.reset(breaker.key, now)
         self.store.lanes.wake_all(integration_id, now)
         self.log.info("settings_changed", integration=integration_id)
-
-
-def _proves_itself_otherwise(steps: Sequence[SetupStep], before: IntegrationRecord, after: IntegrationRecord) -> bool:
-    """Return whether an answer in effect changed that access is authorized with."""
-    keys = {asked.key for step in steps if step.before_authorization for asked in step.fields}
-    changed = (before.answers, before.secret_answers), (after.answers, after.secret_answers)
-    return any(one.get(key) != other.get(key) for one, other in zip(*changed, strict=True) for key in keys)
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:

@@ -33,7 +33,8 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.engine.breakers import Breakers
+from connector_core.engine.circuits import Circuit
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin

@@ -8,6 +8,7 @@ from connector_core import TicketSnapshot
 from connector_core.contract.merge import DEFAULT_RULES, Agreed, ConflictRule, Direction, FieldRule, Side
 from connector_core.contract.models import FieldName
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.setup.synced import set_synced
 from connector_core.store import DISCARDED, LinkState, LinkStatus, Progress
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
 
@@ -90,7 +91,7 @@ def test_a_viewer_sees_the_rules_and_changes_none(served):
 
 def test_a_conflict_is_decided_in_the_console(served, admin):
     """Each value has its button; the one pressed is synced to the other side."""
-    served.app.setup.set_rules("helpdesk", {FieldName.TITLE: ASK})
+    set_synced(served.app.setup, "helpdesk", {FieldName.TITLE: ASK})
     conflict = LinkStatus(LinkState.CONFLICT, "conflict", "Both sides changed the title.", "")
     keep(served, "Power supply dead", agreed="Display", status=conflict)
 
@@ -106,7 +107,7 @@ def test_a_conflict_is_decided_in_the_console(served, admin):
 
 def test_a_long_value_does_not_fill_the_button(served, admin):
     """The whole text is in the table, the button has its beginning."""
-    served.app.setup.set_rules("helpdesk", {FieldName.TITLE: ASK})
+    set_synced(served.app.setup, "helpdesk", {FieldName.TITLE: ASK})
     long = "very " * 40 + "long"
     keep(served, long, agreed="Display", status=LinkStatus(LinkState.CONFLICT, "conflict", "Both.", ""))
 

@@ -11,6 +11,7 @@ import pytest
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.contract.routing import understood
+from connector_core.setup.synced import set_synced
 from connector_core.store import Actor, Via
 from connector_core.store.acting import acting
 from tests.support.fake_hub import Hub
@@ -48,7 +49,7 @@ class Form:
 
 def rules(app, direction):
     """Have the title synced in another way."""
-    app.setup.set_rules("helpdesk", {FieldName.TITLE: FieldRule(direction=direction)})
+    set_synced(app.setup, "helpdesk", {FieldName.TITLE: FieldRule(direction=direction)})
 
 
 def routing(app, rule):

@@ -11,16 +11,8 @@ import structlog
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.engine.breakers import (
-    FAILURES_THAT_TRIP,
-    LONGEST_S,
-    REFUSALS_THAT_TRIP,
-    Breakers,
-    Circuit,
-    Guarded,
-    Tripped,
-    is_of_settings,
-)
+from connector_core.engine.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Tripped
+from connector_core.engine.circuits import Circuit, Guarded, is_of_settings
 from connector_core.metrics import Metrics
 from connector_core.store import Rest
 from tests.support.lanes_at_hand import open_links

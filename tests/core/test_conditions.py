@@ -9,7 +9,7 @@ import pytest
 
 from connector_core import EventType, Finding, Grant, Incident, IncidentEvent, Severity
 from connector_core.contract.models import Site
-from connector_core.engine.breakers import Circuit
+from connector_core.engine.circuits import Circuit
 from connector_core.health.refusals import events_route
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.polling.conditions import Conditions

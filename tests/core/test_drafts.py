@@ -16,7 +16,8 @@ from connector_core.config import read_config
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import fetch_choices, unanswered_steps
-from connector_core.setup.drafts import carried_over, later_steps
+from connector_core.setup.questionnaire import carried_over, later_steps
+from connector_core.setup.synced import set_synced
 from connector_core.store import IntegrationState, SourceRecord
 from connector_core.testing import FrozenClock
 from tests.support.activation import activate
@@ -268,7 +269,7 @@ def test_rules_are_in_effect_at_once_although_a_change_is_held(setting):
     setting.flow.answer("helpdesk", {"desk": "3"})
     draft = setting.stored.draft
 
-    setting.flow.set_rules("helpdesk", {FieldName.TITLE: FieldRule(direction=Direction.OFF)})
+    set_synced(setting.flow, "helpdesk", {FieldName.TITLE: FieldRule(direction=Direction.OFF)})
 
     assert setting.stored.rules[FieldName.TITLE].direction is Direction.OFF
     assert setting.stored.draft == draft

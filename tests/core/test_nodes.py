@@ -21,9 +21,9 @@ from connector_core import EventType, Incident, IncidentEvent, RetryLater
 from connector_core.clock import SharedClock
 from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
+from connector_core.engine import cluster_node as nodes_module
 from connector_core.engine import life_sign
-from connector_core.engine import nodes as nodes_module
-from connector_core.engine.nodes import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S
+from connector_core.engine.cluster_node import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.health.clock_watch import SEEN_AFTER_LOOKS, ClockWatch
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.http.session import HTTPSession

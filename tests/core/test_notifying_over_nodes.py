@@ -7,8 +7,8 @@ import threading
 import pytest
 import structlog
 
+from connector_core.engine.cluster_node import JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.engine.duties import QUIET_AFTER, SharedDuties
-from connector_core.engine.nodes import JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.notify.sending import send
 from connector_core.plugins import load_plugins

@@ -9,7 +9,7 @@ import pytest
 
 from connector_core.contract.errors import ConfigError, RetryLater, Scope
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.engine.breakers import Circuit
+from connector_core.engine.circuits import Circuit
 from connector_core.remembered import A_DAY_S, FEW, Remembered
 from connector_core.sync.asked_waits import AskedWaits
 from connector_core.testing import FrozenClock

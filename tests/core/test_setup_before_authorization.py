@@ -10,6 +10,7 @@ from connector_core import AuthError, Choice, ConfigError, FieldKind, Grant, Set
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract.setup_steps import AnswerUnfit, fetch_choices
+from connector_core.setup import integrations
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.setup.integrations import NotReady
 from connector_core.store import NEEDS_AUTHORIZATION, IntegrationState
@@ -344,8 +345,7 @@ def test_an_address_that_comes_out_of_a_draft_ends_the_grant_too(app, desk, monk
     authorize(app)
     app.setup.answer("helpdesk", DESK)
     app.setup.enable("helpdesk")
-    flow = type(app.setup)
-    monkeypatch.setattr(flow, "_is_whole", lambda _, __, record: record.answers["address"] == FIRST["address"])
+    monkeypatch.setattr(integrations, "is_whole", lambda _, record: record.answers["address"] == FIRST["address"])
     app.setup.answer("helpdesk", {"address": "https://globex.example.test"})
     assert app.setup.answered("helpdesk").answers["address"] == "https://globex.example.test"
     assert app.registry.entry("helpdesk").record.answers["address"] == FIRST["address"]

@@ -19,10 +19,10 @@ from connector_core.engine.breakers import (
     PROBE_WITHIN_S,
     TRY_FOR_S,
     Breakers,
-    Circuit,
     NearLimit,
     Tripped,
 )
+from connector_core.engine.circuits import Circuit
 from connector_core.metrics import Metrics
 from connector_core.secrets import SecretBox
 from connector_core.store import Node, NodeEnd, Rest

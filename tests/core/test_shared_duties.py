@@ -18,8 +18,8 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
 from connector_core.demo.stage import until
 from connector_core.engine import duties
+from connector_core.engine.cluster_node import JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.engine.duties import GRACE_S, QUIET_AFTER, OwnDuties, SharedDuties
-from connector_core.engine.nodes import JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.polling.errands import Errands
 from connector_core.polling.recurring import Recurring
 from connector_core.shares import SharedCrew

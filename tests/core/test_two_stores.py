@@ -20,6 +20,7 @@ from connector_core.plugins import load_plugins
 from connector_core.registry.grants import GrantKeeper
 from connector_core.secrets import SecretBox
 from connector_core.setup.integrations import IntegrationExists, SetupFlow
+from connector_core.setup.synced import set_synced
 from connector_core.store import (
     Authorization,
     Begun,
@@ -166,7 +167,7 @@ def test_what_two_wizards_change_is_both_kept(wizards):
     """A change of what another node has changed is made of what is there, at once, although nobody has told of it."""
     first, second = wizards
     first.disable("desk")
-    second.set_rules("desk", {FieldName.TITLE: RULE})
+    set_synced(second, "desk", {FieldName.TITLE: RULE})
     first.activate("desk")
 
     kept = second.store.integrations.opened("desk")

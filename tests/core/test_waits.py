@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from connector_core import EventType, RetryLater, Scope
 from connector_core.engine.backoff import FIRST_S, HORIZON_S, JITTER, LONGEST_S, delay_s
-from connector_core.engine.breakers import Breakers, Circuit, Tripped
+from connector_core.engine.breakers import Breakers, Tripped
+from connector_core.engine.circuits import Circuit
 from connector_core.metrics import Metrics
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from connector_core.demo.stage import INTEGRATION, until
-from connector_core.engine.nodes import SILENT_FOR_S
+from connector_core.engine.cluster_node import SILENT_FOR_S
 from connector_jira_jsm_sandbox.faults import Fault
 from tests.support.cluster import freeze, opened_cluster, thaw
 from tests.support.linking import open_incident, ticket_shows

@@ -15,8 +15,8 @@ import structlog
 from connector_core.contract.errors import RetryLater
 from connector_core.demo.stage import until
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.engine.cluster_node import ClusterNode
 from connector_core.engine.engine import Engine
-from connector_core.engine.nodes import ClusterNode
 from connector_core.secrets import SecretBox
 from connector_core.store import Node, Rest
 from connector_core.store.opening import open_store

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.polling.sources import SourceWord
+from connector_core.setup.answering import looked_at
 from connector_core.store import Figures, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.rules_page import syncs_back
@@ -107,7 +108,7 @@ def _steps(visit: Visit, organization: str, seen: Usable | None, ever: Mapping[s
             yield Step(title, is_done=False)
         return
     marks = [mark for mark in way(visit, seen.entry).marks if mark.key.partition(".")[0] != SOURCE]
-    webhooks = {step.key for step in visit.app.setup.looked_at(seen.entry) if has_webhook(step)}
+    webhooks = {step.key for step in looked_at(seen.entry) if has_webhook(step)}
     for mark in marks[:-1]:
         if not mark.is_optional and mark.key not in webhooks:
             yield _marked(mark)

@@ -9,6 +9,7 @@ from connector_core.contract.setup_steps import WEBHOOK_SECRET, FieldKind, answe
 from connector_core.contract.shaping import Shaping
 from connector_core.health.webhook_health import is_managed
 from connector_core.polling.sources import SourceStatus
+from connector_core.setup.answering import looked_at
 from connector_core.store import Checkup, IntegrationState, LinkFilter, Run
 from connector_core.web.console import visible
 from connector_core.web.console.charts import spoken
@@ -164,7 +165,7 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
         return []
     flow = visit.app.setup
     try:
-        steps = flow.looked_at(seen.entry)
+        steps = looked_at(seen.entry)
     except ConnectorError:
         steps = ()  # the page is the more needed when a plugin fails
     found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]

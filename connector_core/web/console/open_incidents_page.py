@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.setup_steps import answer_to, in_words
+from connector_core.setup.answering import looked_at
 from connector_core.setup.open_incidents import Preview
 from connector_core.store import Left, SettingsChange
 from connector_core.web.console import visible
@@ -108,7 +109,7 @@ class _Words:
 
     def __init__(self, visit: Visit, seen: Usable) -> None:
         try:
-            steps = visit.app.setup.looked_at(seen.entry)
+            steps = looked_at(seen.entry)
         except ConnectorError:
             steps = ()  # the page is the more needed when a plugin fails
         self._labels = {asked.key: asked.label for step in steps for asked in step.fields}

@@ -9,6 +9,7 @@ from connector_core.app import App
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.routing import RoutingRules, read
 from connector_core.contract.setup_steps import in_words
+from connector_core.setup.answering import looked_at
 from connector_core.store import About, Overtaken, Subject
 
 
@@ -56,7 +57,7 @@ def _names(app: App, about: About) -> tuple[Mapping[tuple[str, str], str], Mappi
     """Return what people read for values, and for the settings; a plugin that fails leaves both as stored."""
     try:
         if about.subject is Subject.INTEGRATION:
-            labels, steps = app.setup.labels(about.name), app.setup.looked_at(app.registry.entry(about.name))
+            labels, steps = app.setup.labels(about.name), looked_at(app.registry.entry(about.name))
         elif about.subject is Subject.SOURCE:
             labels, steps = app.source_setup.labels(about.name), app.source_setup.looked_at(about.name)
         else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from connector_core.health.webhook_findings import trouble_in_words
+from connector_core.setup.synced import set_test_at
 from connector_core.store import LegState, Outcome, RoundTrip
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
@@ -46,7 +47,7 @@ def act(visit: Visit) -> Response:
     seen = visible.usable(visit, visit.named("integration"))
     address = f"/integrations/{seen.id}/test"
     if visit.form.get("action") == DAILY:
-        visit.app.setup.set_test_at(seen.id, visit.form.get("test_at", ""))
+        set_test_at(visit.app.setup, seen.id, visit.form.get("test_at", ""))
         return go(address, "updated")
     visit.app.round_trips.start(seen.id, visit.user.name)
     return go(address)

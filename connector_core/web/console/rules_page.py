@@ -22,6 +22,7 @@ from connector_core.contract.merge import (
 from connector_core.contract.models import FieldName
 from connector_core.contract.shaping import Shaping
 from connector_core.registry.entry import Entry
+from connector_core.setup.synced import set_synced
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
@@ -146,7 +147,7 @@ def save(visit: Visit) -> Response:
         raise ConfigError(
             "A selection is not one of the list.", fix="Open the page again, and select anew.", code="rule_unknown"
         ) from exc
-    visit.app.setup.set_synced(seen.id, fields, to_ticket, to_incident)
+    set_synced(visit.app.setup, seen.id, fields, to_ticket, to_incident)
     visit.app.engine.nudge()
     is_changed = visit.app.registry.entry(seen.id).record != before
     return go(f"/integrations/{seen.id}/rules", "updated" if is_changed else "unchanged")

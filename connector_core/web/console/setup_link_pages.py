@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.engine.breakers import Circuit
+from connector_core.engine.circuits import Circuit
 from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral

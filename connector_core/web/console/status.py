@@ -8,6 +8,7 @@ from datetime import datetime
 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.polling.statuses import NEED_SOMEBODY, Known, Outage, Status, Todo, Word
+from connector_core.setup.answering import looked_at
 from connector_core.store import Backlog, LinkState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen
@@ -86,7 +87,7 @@ def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
         seen=seen,
         status=status,
         fix=advice(status.code, status.fix) if _is_told(status) or not visit.user.is_admin else "",
-        button=button(visit, seen, status.todo) if visit.user.is_admin else None,
+        button=button(seen, status.todo) if visit.user.is_admin else None,
         links={state.value: links.links[state] for state in LinkState if links.links.get(state)},
         oldest_undelivered=links.oldest_undelivered,
         last_activity=asked.activity.get(seen.id),
@@ -106,11 +107,11 @@ def outages(visit: Visit, asked: Statuses, only: str = "") -> Sequence[Outage]:
     return [one for one in found if wanted & set(one.integrations)]
 
 
-def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
+def button(seen: Seen, todo: Todo | None) -> Button | None:
     """Return the button that leads to what has to be done."""
     base = f"/integrations/{seen.id}"
     if todo is Todo.WEBHOOK:
-        return Button("Check the webhook", _webhook_step(visit, seen) or base)
+        return Button("Check the webhook", _webhook_step(seen) or base)
     buttons = {
         Todo.AUTHORIZE: Button("Authorize again", f"{base}/setup/authorize"),
         Todo.SETUP: Button("Finish setup", f"{base}/setup"),
@@ -123,12 +124,12 @@ def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
     return None if todo is None else buttons[todo]
 
 
-def _webhook_step(visit: Visit, seen: Seen) -> str:
+def _webhook_step(seen: Seen) -> str:
     """Return the step that asks for the webhook's secret, if there is one."""
     if seen.entry is None:
         return ""
     try:
-        steps = visit.app.setup.looked_at(seen.entry)
+        steps = looked_at(seen.entry)
     except ConnectorError:
         return ""
     found = next((step.key for step in steps if has_webhook(step)), "")

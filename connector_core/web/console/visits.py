@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from connector_core.app import App
 from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
-from connector_core.engine.breakers import Circuit
+from connector_core.engine.circuits import Circuit
 from connector_core.polling.statuses import NEED_SOMEBODY
 from connector_core.sign_on.flow import SignOn
 from connector_core.store import Actor, Overtaken

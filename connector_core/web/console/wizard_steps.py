@@ -9,6 +9,7 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import WEBHOOK_SECRET, Answered, FieldKind, SetupStep, needs_first
 from connector_core.health.webhook_health import MANAGED_WEBHOOK, is_managed
 from connector_core.registry.entry import Entry
+from connector_core.setup.answering import looked_at, steps_of
 from connector_core.store import NEEDS_AUTHORIZATION, IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
 
@@ -75,8 +76,7 @@ def way(visit: Visit, entry: Entry) -> Way:
     """Return the steps of an integration; those of its organization's source come first, where the file has none."""
     record = entry.record
     grant = visit.app.store.grants.get(record.id)
-    setup = visit.app.setup
-    steps = setup.steps_of(entry) if visit.may_ask else setup.looked_at(entry)
+    steps = steps_of(entry) if visit.may_ask else looked_at(entry)
     base = f"/integrations/{record.id}/setup"
     marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
     first = [step for step in steps if step.before_authorization]

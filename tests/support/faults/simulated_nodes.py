@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from connector_core.contract.errors import RetryLater
-from connector_core.engine.nodes import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S, ClusterNode
+from connector_core.engine.cluster_node import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S, ClusterNode
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.store import Node, nodes
 from connector_core.store.presence import Beat, Seen, Together
