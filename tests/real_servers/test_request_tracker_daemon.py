@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
-from connector_core.kit.steps import filled_script
+from connector_core.kit.scripts import filled_script
 from connector_core.kit.texts import packaged
 from connector_core.plugins import load_plugins
 from connector_request_tracker_sandbox import RequestTrackerSandbox

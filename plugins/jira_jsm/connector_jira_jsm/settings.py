@@ -26,8 +26,6 @@ from connector_core import (
     PluginInfo,
     Priority,
     Settings,
-    hookspecs,
-    implements,
     mistake_in,
 )
 from connector_jira_jsm import sentences
@@ -223,12 +221,6 @@ PLUGIN = PluginInfo(
     signature_headers=frozenset({"x-hub-signature"}),
     times_are_exact=True,  # to the millisecond
 )
-
-
-@implements(hookspecs.describe_plugin)
-def describe() -> PluginInfo:
-    """Return who we are."""
-    return PLUGIN
 
 
 class TokenLogin(BaseModel):

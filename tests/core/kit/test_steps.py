@@ -16,6 +16,7 @@ from connector_core import Choice, CopyValue, FieldKind, Priority, Settings, Set
 from connector_core.contract.setup_steps import fetch_choices, fetch_rows
 from connector_core.kit.grants import text_given
 from connector_core.kit.priorities import Level, NumberPriorities
+from connector_core.kit.scripts import filled_script, handed_out, script_step
 from connector_core.kit.steps import (
     NO_PARTNER,
     TO_INCIDENT,
@@ -23,14 +24,11 @@ from connector_core.kit.steps import (
     ask,
     choice_step,
     close_step,
-    filled_script,
-    handed_out,
     priorities_so_far,
     priorities_step,
     priority_numbers_step,
     priority_values_step,
     rows_so_far,
-    script_step,
     webhook_step,
     wrong_by,
 )
