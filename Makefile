@@ -33,7 +33,7 @@ test-all:  ## all of them: those of make test, then the others
 test-extended: $(READ)  ## what repeats under another size, colour or seed; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
 	$(BIN)/python -m tools.steady $(WORKERS) -q -m 'extended and not request_tracker'
-	$(BIN)/python -m tools.mutants --sample 60 --seed 1
+	$(BIN)/python -m tools.mutants --sample 30 --seed 1
 
 test-rt: $(STAMP)  ## those that need a real Request Tracker, got by apt-get where that is allowed
 	$(BIN)/python -m tools.need request-tracker browser

@@ -22,20 +22,25 @@ from benchmarks.stages import unopened_stage
 from connector_core.demo.stage import INTEGRATION, Stage
 
 TIMES = 9
+#: By then the daemon has loaded what commands need.
+SETTLED_S = 8.0
 
 BARE = Figure("a Python that does nothing", "ms")
 LIBRARIES = Figure("a Python that imports click, pydantic and requests", "ms")
 HELP = Figure("connector --help", "ms", 200)
 HELP_SHARE = Figure("… multiple of a Python that does nothing", "times", 20)
 HELP_OF_LIBRARIES = Figure("… multiple of one that imports click, pydantic and requests", "times", 2)
-STATUS = Figure("connector status, whole process", "ms", 500)
+BESIDE = Figure("connector status beside a daemon, whole process", "ms", 200)
+BESIDE_SHARE = Figure("… multiple of a Python that does nothing, measured beside it", "times", 9)
+BESIDE_OF_HELP = Figure("… multiple of connector --help, measured beside it", "times", 1.5)
+STATUS = Figure("connector status without a daemon, whole process", "ms", 500)
 STATUS_OF_LIBRARIES = Figure("… multiple of a Python that imports click, pydantic and requests", "times", 2)
 READY = Figure("connector run until /readyz", "ms")
 READY_SHARE = Figure("… multiple of connector --help", "times", 7)
 RESIDENT = Figure("idle daemon, resident", "MB", 100)
 FIGURES = (
-    *(BARE, LIBRARIES, HELP, HELP_SHARE, HELP_OF_LIBRARIES, STATUS, STATUS_OF_LIBRARIES),
-    *(READY, READY_SHARE, RESIDENT),
+    *(BARE, LIBRARIES, HELP, HELP_SHARE, HELP_OF_LIBRARIES, READY, READY_SHARE, RESIDENT),
+    *(BESIDE, BESIDE_SHARE, BESIDE_OF_HELP, STATUS, STATUS_OF_LIBRARIES),
 )
 
 
@@ -52,13 +57,18 @@ def measure(*, times: int = TIMES) -> Iterator[Reading]:
         stage.daemon.start()  # compiles what only the daemon loads
         stage.daemon.stop()
         ready = stage.open()
+        yield READY, ready * 1000
+        yield READY_SHARE, ready / asked
+        Event().wait(SETTLED_S)
+        yield RESIDENT, psutil.Process(stage.daemon.pid).memory_info().rss / 1e6
+        bare, asked, told = _medians(times, bare_seconds, help_seconds, lambda: status_seconds(stage))
+        yield BESIDE, told * 1000
+        yield BESIDE_SHARE, told / bare
+        yield BESIDE_OF_HELP, told / asked
+        stage.daemon.stop()
         libraries, told = _medians(times, libraries_seconds, lambda: status_seconds(stage))
         yield STATUS, told * 1000
         yield STATUS_OF_LIBRARIES, told / libraries
-        yield READY, ready * 1000
-        yield READY_SHARE, ready / asked
-        Event().wait(2)
-        yield RESIDENT, psutil.Process(stage.daemon.pid).memory_info().rss / 1e6
 
 
 @contextmanager
@@ -96,7 +106,7 @@ def libraries_seconds() -> float:
 
 
 def status_seconds(stage: Stage) -> float:
-    """Tell how long `connector status` takes beside a running daemon with one integration."""
+    """Tell how long `connector status` takes with one integration."""
     started = perf_counter()
     done = stage.daemon.command("status")
     took_s = perf_counter() - started

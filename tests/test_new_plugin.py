@@ -70,7 +70,7 @@ def test_its_tests_are_green_from_the_first_minute(run, environment, tmp_path):
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "failed" not in tested.stdout
     (left,) = [line for line in tested.stdout.splitlines() if "still to be written: " in line]
-    parts = ("create", "find", "edit", "close", "fetch", "steps", "check")
+    parts = ("look", "fetch", "read", "create", "find", "edit", "steps", "check")
     assert [part for part in parts if f"{part}: " not in left] == []
     assert "acme_desk" in listed.stdout
     assert "ready" in next(line for line in listed.stdout.splitlines() if line.startswith("acme_desk"))
@@ -124,7 +124,7 @@ def write_whole(package, text):
     reason = "the stand-in has neither versions nor a history"
     cannot = dict.fromkeys(("told_writes", "conditional_writes"), reason)
     test.write_text(test.read_text().replace("cannot = {}", f"cannot = {cannot}"))
-    for name in ("tickets.py", "setup.py", "later.py"):
+    for name in ("desk.py", "setup.py", "later.py"):
         (package / name).unlink()
 
 
@@ -186,9 +186,9 @@ def stand_in(environment):
     package = libraries / "connector_roundup_sandbox"
     if not package.exists():
         package.symlink_to(EXAMPLE.parent / "roundup_sandbox" / "connector_roundup_sandbox")
-        info = libraries / "connector_roundup_sandbox-0.2.0.dist-info"
+        info = libraries / "connector_roundup_sandbox-1.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text("Metadata-Version: 2.4\nName: connector-roundup-sandbox\nVersion: 0.2.0\n")
+        (info / "METADATA").write_text("Metadata-Version: 2.4\nName: connector-roundup-sandbox\nVersion: 1\n")
         point = "[connector_core.sandboxes]\nroundup = connector_roundup_sandbox:open_sandbox\n"
         (info / "entry_points.txt").write_text(point)
         (libraries / "share").symlink_to(Path(sys.prefix) / "share")  # Roundup's templates

@@ -167,3 +167,30 @@ def test_no_hint_names_a_package_that_nobody_owns():
     ]
 
     assert named == []
+
+
+#: Words that make the product sound translated, by what is said in their place (docs/glossary.md has the terms).
+UNSAID = {
+    "someone, or a name": r"\b[Ss]omebody\b|\ba person\b",
+    "fix": r"\b[Mm]end(s|ed|ing)?\b",
+    "sync": r"\bcarr(y|ies|ied|ying)\b(?! (the|a|its) (mark|reference|rest)|\()|\btravel(s|led|ling)?\b",
+    "in sync": r"\b(is|are|stays?|stay|keeps?) in step\b",
+    "requires": r"\binsists?\b",
+    "mapped to": r"\bpartners?\b",
+    "action needed, or needs attention": r"\bneeds? (you|somebody|someone)\b",
+}
+
+
+@pytest.mark.parametrize("instead", UNSAID)
+def test_the_product_speaks_as_its_trade_does(instead):
+    """On every surface: pages, commands, findings, metrics, plugins' texts and docs."""
+    more = (*ROOT.glob("config/*.yaml"), *ROOT.glob("plugins/*/README.md"), *ROOT.glob("docs/reference/*.md"))
+    described = [(str(path), path.read_text()) for path in more]
+
+    said = [
+        f"{name}: {text[max(0, found.start() - 40) : found.end() + 40]}"
+        for name, text in (*shown(), *described)
+        for found in re.finditer(UNSAID[instead], text)
+    ]
+
+    assert said == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 from connector_core.cli.exit_codes import ExitCode
 from connector_core.demo.sandboxes import ENTRY_POINT_GROUP
+from tools.release import build, distributions
+from tools.version import present
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ("jira_jsm", "xyte")
@@ -143,3 +146,29 @@ def test_with_the_stand_ins_the_demo_tells_its_story(run):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Every step was seen on both sides" in ended.stdout
     assert "Xyte sandbox" in ended.stdout
+
+
+@pytest.mark.extended
+def test_what_is_installed_from_sdists_has_every_plugin(libraries, tmp_path):
+    """Pip builds each wheel out of what is in its archive alone, and the commands find all of it."""
+    place, installed = tmp_path / "sdists", tmp_path / "installed"
+    archives = build(place, ("sdist",))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps"]
+    subprocess.run([*pip, "--target", installed, *archives], check=True, capture_output=True, cwd=tmp_path)
+    environ = {**os.environ, "PYTHONPATH": f"{installed}{os.pathsep}{libraries}"}
+
+    def connector(*words):
+        command = [sys.executable, "-S", "-m", "connector_core", *words]
+        return subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    listed = {
+        row["name"]: (row["status"], row["version"]) for row in json.loads(connector("plugins", "list", "--json"))
+    }
+    published = {name.removeprefix("connector-").replace("-", "_") for name in distributions()} - {"core"}
+
+    assert len(archives) == len(distributions())
+    assert listed == dict.fromkeys(
+        {"http", *(name for name in published if not name.endswith("_sandbox"))}, ("ready", str(present()))
+    )
+    connector("config", "init", "made.yaml")
+    assert (tmp_path / "made.yaml").is_file()

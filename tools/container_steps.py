@@ -99,7 +99,7 @@ class _Builder:
                     (self.image.root / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
             case "HEALTHCHECK" | "ENTRYPOINT" | "CMD":
                 setattr(self.image, name.lower(), json.loads(rest.rpartition("CMD ")[2]))
-            case "EXPOSE" | "STOPSIGNAL":
+            case "EXPOSE" | "LABEL" | "STOPSIGNAL":
                 pass
             case _:
                 raise SystemExit(f"{name} is not known here")

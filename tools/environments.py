@@ -140,9 +140,10 @@ def _floors() -> dict[str, str]:
         project = tomllib.loads((path / "pyproject.toml").read_text())["project"]
         extras = project.get("optional-dependencies", {})
         for one in (*project["dependencies"], *(part for name in EXTRAS for part in extras.get(name, ()))):
+            if _name(one).startswith("connector-"):  # ours, of which there is one version
+                continue
             (version,) = re.findall(r"^[\w.-]+(?:\[\w+\])?>=([\d.]+)", one)
             floors[_name(one)] = max(version, floors.get(_name(one), version), key=_numbers)
-    del floors["connector-core"]
     floors["psycopg-binary"] = floors["psycopg"]  # its extra asks for the same version
     return floors
 

@@ -16,6 +16,7 @@ from connector_core.contract.models import Finding, Severity
 from connector_core.health.notifier_findings import notifier_findings
 from connector_core.health.outbound_findings import outbound_findings
 from connector_core.health.routing_findings import routing_findings
+from connector_core.health.running import not_running
 from connector_core.words.advice import fix_in_terminal
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
@@ -54,8 +55,10 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
 
 
 def _others(view: View, app: App, *, is_whole: bool) -> dict[str, list[Finding]]:
-    """Return what else was found, by what it is about; unless `is_whole` only of the file."""
+    """Return what else was found, by what it is about; unless `is_whole` only of the daemon and the file."""
     found: dict[str, list[Finding]] = {}
+    if stopped := not_running(app.store.nodes.every(), app.clock.now()):
+        found["connector"] = [stopped]
     if is_whole:
         found |= _broken(app)
         found |= _notifiers(app)

@@ -190,9 +190,9 @@ def setup(  # noqa: PLR0913 - one argument an option
 @click.argument("step")
 @config_option
 def hand_over(integration: str, step: str, config_path: str | None) -> None:
-    """Make a link to one STEP of INTEGRATION for somebody without a login: authorize, or the key of a step.
+    """Make a link to one STEP of INTEGRATION for someone without an account: authorize, or the key of a step.
 
-    The link is good once and for three days.
+    The link works once and expires in three days.
     """
     with opened(config_path) as app:
         path = app.setup_links.make(integration, step, getuser())
@@ -216,9 +216,12 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
             if any(finding.code == AuthError.default_code for finding in exc.findings):
                 raise AuthError(exc.message) from exc
             raise
+        limits = app.poller.status(app.registry.entry(integration).record.organization).not_accepted
     print_findings(findings, as_json=as_json)
     if not as_json:
         click.echo(f"{integration} is active.")
+        if limits:
+            click.secho(limits, fg="yellow")
 
 
 @integrations.command()

@@ -38,7 +38,7 @@ def links(  # noqa: PLR0913 - one argument an option
     failed: bool,
     as_json: bool,
 ) -> None:
-    """List incidents and their tickets, those that need somebody first."""
+    """List incidents and their tickets, those that need attention first."""
     if click.get_current_context().invoked_subcommand is not None:
         return
     with looking(config_path) as reader:

@@ -133,7 +133,7 @@ def recreate(names: tuple[str, ...], organization: str | None, config_path: str 
 @organization_option
 @config_option
 def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None, *, yes: bool) -> None:
-    """Have nothing synced between incident and ticket of NAMES any more; both stay, and retry takes it back."""
+    """Sync nothing more between incident and ticket of NAMES; both stay, and retry takes it back."""
     opening = opened if yes else read_only
     with opening(config_path) as app:
         for link in _chosen(app, names, None, organization):

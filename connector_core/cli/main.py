@@ -15,6 +15,7 @@ from connector_core.cli.colours import in_colours
 from connector_core.cli.exit_codes import ExitCode, code_of, in_words, is_of_files
 from connector_core.cli.json_only import AS_JSON, json_only
 from connector_core.contract.errors import ConnectorError
+from connector_core.version import VERSION
 
 _COMMANDS = {
     "audit": ("connector_core.cli.audit", "audit", "List who changed what, and from where."),
@@ -28,7 +29,7 @@ _COMMANDS = {
     "db": ("connector_core.cli.database", "db", "Check, back up, migrate or move the database; give up lost secrets."),
     "deliveries": ("connector_core.cli.deliveries", "deliveries", "Show deliveries and calls; replay deliveries."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
-    "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
+    "discard": ("connector_core.cli.links", "discard", "Give up what could not be synced."),
     "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "export": ("connector_core.cli.export", "export", "Write everything that is stored of an organization to a file."),
@@ -56,7 +57,7 @@ _COMMANDS = {
         "support_bundle",
         "Write a file for those who help, without secrets.",
     ),
-    "unlink": ("connector_core.cli.links", "unlink", "Have nothing carried between an incident and its ticket."),
+    "unlink": ("connector_core.cli.links", "unlink", "Sync nothing more between an incident and its ticket."),
     "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }
 
@@ -101,7 +102,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="connector-core", prog_name="connector")
+@click.version_option(VERSION, prog_name="connector")
 @click.option(
     "--config",
     "config_path",

@@ -10,6 +10,7 @@ import click
 
 from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_rows
+from connector_core.health.running import state_of
 from connector_core.setup.in_force import file_in_force
 from connector_core.store import NodeRow, different_files, living
 
@@ -41,7 +42,7 @@ def _of_these(files: Mapping[str, Sequence[str]], in_force: str | None) -> str:
 def _row(one: NodeRow, now: datetime, in_force: str | None, *, as_json: bool) -> dict[str, Any]:
     row = {
         "node": one.node.name,
-        "state": one.state(now).value,
+        "state": state_of(one, now).value,
         "version": one.node.version,
         "since": one.node.started_at,
         "lanes": one.lanes,

@@ -14,6 +14,7 @@ from connector_core.cli.source_rows import source_row
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models import Finding
 from connector_core.health.routing_findings import routing_findings
+from connector_core.health.running import not_running
 from connector_core.health.webhook_health import states
 from connector_core.polling.statuses import Outage, Status, Word
 from connector_core.reading import Reader
@@ -52,11 +53,13 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
     now, has_key = reader.clock.now(), reader.store.can_open_secrets
     routing = routing_findings(reader.store, reader.registry)
     unreadable = [str(one) for one in reader.store.secrets.still_unreadable()]
+    stopped = not_running(reader.store.nodes.every(), now)
     told = [notifier_row(one) for one in reader.registry.notifiers.statuses()]
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
             {
+                "running": stopped is None,
                 "integrations": rows,
                 "sources": asked,
                 "links": links,
@@ -71,6 +74,7 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
             }
         )
         return
+    _say_stopped(stopped)
     shown = [_shown(one, now) for one in rows]
     written = sum(len(one.integrations) for one in reader.config.organizations.values())
     held = counted(written, "integration")
@@ -86,6 +90,9 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
         click.echo("\nSources:")
         columns = ("organization", "source", "state", "to_know", "fix", "last_answer")
         print_rows([{name: one[name] for name in columns} for one in asked], as_json=False, empty="")
+        for one in asked:
+            if one["not_accepted"]:
+                click.echo(f"{one['organization']}: {one['not_accepted']}")
     if told:
         click.echo("\nNotifications:")
         print_rows([{name: one[name] for name in _NOTIFIER} for one in told], as_json=False, empty="")
@@ -96,6 +103,11 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
     click.echo(f"\nLinks: {_counts(stats.links) or 'none'}. Waiting to be worked on: {stats.due_lanes}.")
     if any(stats.links.get(state.value) for state in _NEEDS_SOMEBODY):
         click.secho("Some need attention; see: connector links --failed", fg="yellow")
+
+
+def _say_stopped(stopped: Finding | None) -> None:
+    if stopped is not None:
+        click.secho(f"{stopped.title}. {stopped.fix}\n", fg="yellow")
 
 
 def _webhooks(reader: Reader, entries: Sequence[Entry]) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -23,6 +23,10 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.registry.entry import Entry
+from connector_core.words.sources import field_notes
+
+if TYPE_CHECKING:
+    from connector_core.app import App
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -61,7 +65,16 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
             set_synced(app.setup, integration, wanted.fields, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
         kept = with_one_way(entry.record.rules, entry.handle.shaping)
-    print_rows(_rows(kept, entry.record.comments, _notes(entry)), as_json=as_json, empty="")
+        notes = {**_of_source(app, entry.record.organization), **_notes(entry)}
+    print_rows(_rows(kept, entry.record.comments, notes), as_json=as_json, empty="")
+
+
+def _of_source(app: App, organization: str) -> dict[str, str]:
+    """Say of which fields the source at hand accepts no change: such a change stays on the ticket."""
+    if organization not in app.registry.sources.usable():
+        return {}
+    plugin, settings = app.registry.sources.settings(organization)
+    return {name.value: f"{note}: it stays on the ticket" for name, note in field_notes(plugin.info, settings).items()}
 
 
 def _notes(entry: Entry) -> dict[str, str]:

@@ -17,6 +17,7 @@ def source_row(status: SourceStatus) -> dict[str, Any]:
         "state": status.word,
         "to_know": status.sentence,
         "fix": fix_in_terminal(status),
+        "not_accepted": status.not_accepted,
         "open_incidents": last.open_incidents if last else None,
         "last_asked": last.looked_at if last else None,
         "last_answer": last.worked_at if last else None,

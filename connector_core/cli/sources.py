@@ -136,9 +136,9 @@ def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: 
 @click.argument("step")
 @config_option
 def hand_over(organization: str, step: str, config_path: str | None) -> None:
-    """Make a link to one STEP of the source of ORGANIZATION for somebody without a login.
+    """Make a link to one STEP of the source of ORGANIZATION for someone without an account.
 
-    The link is good once and for three days.
+    The link works once and expires in three days.
     """
     with opened(config_path) as app:
         setup_links = app.setup_links
@@ -228,3 +228,5 @@ def _say_missing(app: App, organization: str) -> None:
         return
     status = app.poller.status(organization)
     click.echo(f"{status.title} is connected. Look later with: connector sources list")
+    if status.not_accepted:
+        click.secho(status.not_accepted, fg="yellow")

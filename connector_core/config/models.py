@@ -191,7 +191,7 @@ class ConsoleSettings(Section):
 
 
 class EngineSettings(Section):
-    """How work is carried out."""
+    """How work is done."""
 
     workers: int = Field(
         512,
@@ -208,7 +208,7 @@ class EngineSettings(Section):
         " the more workers are taken.",
     )
     changes_per_minute: int = Field(
-        30, ge=1, le=10_000, description="How many changes one link may carry within a minute before it is paused."
+        30, ge=1, le=10_000, description="How many changes one link may sync within a minute before it is paused."
     )
     stop_deadline: Duration = duration_field("20s", "How long to wait at a stop for work that has begun.")
 
@@ -310,7 +310,7 @@ class IntegrationEntry(BaseModel):
         "Default: title, priority and status both ways, description from the ticket; the latest change wins.",
     )
     comments: Annotated[CommentsEntry, BeforeValidator(nothing_is_empty)] = Field(
-        CommentsEntry(), description="Which comments are carried. Default: none."
+        CommentsEntry(), description="Which comments are synced. Default: none."
     )
     test: Annotated[str, AfterValidator(daily_time)] = Field(
         "off", description="When a test incident is sent each day: nightly (03:00), a time like 03:30 in UTC, or off."

@@ -86,7 +86,7 @@ class PluginSections:
         """Refuse to sync comments where the plugin cannot."""
         for key, value in _mapping(entry.get("comments")).items():
             if key in COMMENT_HOOKS and value != "none" and not plugin.implements(COMMENT_HOOKS[key]):
-                message = f"the plugin {plugin.name} cannot carry comments this way"
+                message = f"the plugin {plugin.name} cannot sync comments this way"
                 self.complaints.note((*path, "comments", key), message, "use none")
 
     def _check_shared(self, plugins: PluginSet, users: Mapping[str, KeyPath]) -> None:

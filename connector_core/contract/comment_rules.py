@@ -54,7 +54,7 @@ class CommentRules(Record):
     def __str__(self) -> str:
         """Say in a few words what is synced."""
         if not self.are_synced:
-            return "not carried"
+            return "not synced"
         return f"to the ticket: {self.to_ticket}, to the incident: {self.to_incident}"
 
     def changed(self, to_ticket: ToTicket, to_incident: ToIncident, now: datetime) -> CommentRules:

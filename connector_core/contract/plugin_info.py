@@ -91,6 +91,13 @@ class PluginInfo:
         """What a sentence calls the system."""
         return self.short_title or self.platform or self.title
 
+    def itself(self) -> PluginInfo:
+        """Return it: the hook `describe_plugin`, of a plugin that has it as a constant.
+
+        describe_plugin = hook(hookspecs.describe_plugin, "settings:PLUGIN.itself")
+        """
+        return self
+
     @property
     def fixed_settings(self) -> frozenset[str]:
         """The settings of a link that its ticket cannot change any more: where it was made."""

@@ -80,6 +80,8 @@ class SetupField:
     short_label: str = ""
     #: Says why the list may be empty, and what to do: a licence or a role that is missing on the other side.
     when_empty: str = ""
+    #: Says what holds without an answer, where a list offers to give none: Automatic (High).
+    unanswered: str = ""
     #: Most leave it alone: it is folded away under its step's other questions until it has an answer.
     is_advanced: bool = False
     #: The list comes from nowhere, so that there is nothing to reload.

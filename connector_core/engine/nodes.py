@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.contract.errors import RetryLater
+from connector_core.engine.life_sign import LifeSign
 from connector_core.loops import Watched
 from connector_core.store import Node
 from connector_core.store.lanes import Lanes
@@ -94,13 +96,15 @@ class LoneNode:
         self._nodes = nodes
         self._about = about
         self._clock = clock or SystemClock()
+        self._life_sign = LifeSign()
         self.id = uuid4().hex if about is None else about.id
 
     def start(self, hear: Callable[[], None]) -> int:  # noqa: ARG002 - nobody tells
         """Free what earlier boots held: they are dead, for there is one at a time."""
         if self._nodes is None or self._about is None:
             return self._lanes.recover(self.id)
-        return self._nodes.register_alone(self._about)
+        self._life_sign.show()
+        return self._nodes.register_alone(replace(self._about, life_sign=self._life_sign.name))
 
     def tell(self) -> None:
         """Tell nobody."""
@@ -135,3 +139,4 @@ class LoneNode:
         with suppress(RetryLater):
             if self._nodes is not None:
                 self._nodes.say_goodbye(self.id, self._clock.now())
+        self._life_sign.end()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 SIGNATURE_MISMATCH = "signature_mismatch"
 SIGNATURE_MISSING = "signature_missing"
+INTEGRATION_DISABLED = "integration_disabled"
 SEARCH_LIMIT = "search_limit"
 ADDRESS_UNKNOWN = "address_unknown"
 NOT_PUSHED = "source_not_pushed"
@@ -72,7 +73,7 @@ EVENT_REASONS: Mapping[str, Reason] = {
     ),
     "event_unreadable": Reason(
         "Events cannot be read: something in them is missing or is not what it should be",
-        "The answer to the platform and the log name the field. Once it is mended, have the platform send them again.",
+        "The answer to the platform and the log name the field. Once it is fixed, have the platform send them again.",
     ),
     NOT_PUSHED: Reason(
         "Events are pushed to a source that asks by itself", "Take the address out of the platform's settings."
@@ -103,6 +104,10 @@ REASONS: Mapping[str, Reason] = {
         "The log has their senders. Those of integrations whose site and secret are known are taken meanwhile.",
     ),
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
+    INTEGRATION_DISABLED: Reason(
+        "Deliveries are refused with 403: the integration whose secret signs them is disabled",
+        "Enable it again, or take the webhook out of the ticketing system. What changes meanwhile is caught up.",
+    ),
     "signature_missing": Reason(
         "Deliveries come without a signature",
         "Give the webhook in the ticketing system a secret, and paste the same one into the step Webhook.",

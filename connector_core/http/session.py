@@ -7,9 +7,7 @@ could not be opened, or a read that was cut off, is tried once more at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
 from time import monotonic
 from typing import Any, cast
 
@@ -24,6 +22,7 @@ from connector_core.http.calls import Answer, Call, Part
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.outbound import CALL_DEADLINE_S, Outbound
 from connector_core.http.patience import timeouts
+from connector_core.version import VERSION
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -145,7 +144,7 @@ class SilentSession(requests.Session):
         Raises:
             RetryLater: always.
         """
-        raise RetryLater("Nobody is asked where somebody only looks.", code="not_asked")
+        raise RetryLater("Nobody is asked where someone only looks.", code="not_asked")
 
 
 def connections(deadline_s: float = CALL_DEADLINE_S, outbound: Outbound = DIRECT) -> TimedAdapter:
@@ -235,10 +234,9 @@ def _sent(request: requests.PreparedRequest) -> Part:
     return Part(request.headers, body if len(body) <= calls.MOST_BODY else None, len(body))
 
 
-@lru_cache(maxsize=64)  # asking for a version reads files, and every integration needs this
 def user_agent(plugin: str, plugin_version: str) -> str:
     """Name core and plugin, as operators of the other side want to see them."""
-    return f"connector-core/{version('connector-core')} {plugin}/{plugin_version}"
+    return f"connector-core/{VERSION} {plugin}/{plugin_version}"
 
 
 def translate(exc: requests.RequestException | HTTPError | UnicodeError, method: str) -> ConnectorError:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
+from itertools import islice
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
@@ -15,7 +16,13 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.contract.errors import ConfigError, WebhookRejected
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Delivery, InboundRequest, Push, Signature
-from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
+from connector_core.health.refusals import (
+    ADDRESS_UNKNOWN,
+    INTEGRATION_DISABLED,
+    NOT_PUSHED,
+    SIGNATURE_MISMATCH,
+    SIGNATURE_MISSING,
+)
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.inbound.places import Place, places_of
 from connector_core.inbound.senders import Senders
@@ -26,6 +33,8 @@ from connector_core.registry.sources import SecretsUnreadable
 from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
 RETRY_UNREADABLE_S = 60.0  # a person has to act first
+#: So many disabled integrations are looked at for whose secret signed a delivery that no active one takes.
+MOST_DISABLED = 64
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -165,6 +174,7 @@ class Intake:
             if given is not None:
                 return given
         if inquiry.integration_id is not None and inquiry.listeners.first() is None:
+            self._refuse_disabled(inquiry)
             raise _forbidden("No active integration has this address.", "integration_unknown")
         signed = self._signed(inquiry)
         if not signed:
@@ -174,6 +184,7 @@ class Intake:
                     " secret_key is not the key that they were sealed with.",
                     inquiry.integration_id or "",
                 )
+            self._refuse_disabled(inquiry)
             raise _forbidden(
                 "No active integration has a secret that made this signature.",
                 SIGNATURE_MISMATCH,
@@ -197,6 +208,17 @@ class Intake:
             if delivery is not None:
                 reads.append(Read(entry, delivery))
         return reads
+
+    def _refuse_disabled(self, inquiry: Inquiry) -> None:
+        """Refuse a delivery by its reason if a disabled integration's secret signed it: that is no wrong secret."""
+        for entry in islice(self.registry.disabled(inquiry.route), MOST_DISABLED):
+            if inquiry.integration_id not in {None, entry.record.id} or not entry.plugin.implements("find_signature"):
+                continue
+            signature = inquiry.signature or entry.plugin.find_signature(inquiry.request)
+            if signature.is_given and any(signature.is_by(secret) for secret in entry.record.webhook_secrets):
+                raise _forbidden(
+                    "The integration whose secret signed it is disabled.", INTEGRATION_DISABLED, entry.record.id
+                )
 
     @staticmethod
     def _asked(listeners: Listeners, request: InboundRequest) -> list[Read]:

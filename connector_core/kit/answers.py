@@ -204,7 +204,7 @@ class Answers:
             return self._not_found(complaint, about, detail)
         if status in _CONFLICTS:
             return Conflict(
-                "Somebody else changed the ticket at the same moment.", after_s=CONFLICT_WAIT_S, detail=detail
+                "Someone else changed the ticket at the same moment.", after_s=CONFLICT_WAIT_S, detail=detail
             )
         refused = _said(f"{self.vendor} refused the request.", complaint)
         if status in _TOO_LARGE:
@@ -214,7 +214,7 @@ class Answers:
         return RemoteError(refused, detail=detail)
 
     def _body(self, response: Response) -> Any:  # noqa: ANN401 - JSON
-        # What was asked for or created is shown, or the status says that it is not: an empty 200 is somebody's between.
+        # What was asked for or created is shown, or the status says that it is not: an empty 200 is someone's between.
         is_odd = response.status_code == HTTPStatus.OK and response.request.method in _SHOW_SOMETHING
         if response.status_code == HTTPStatus.NO_CONTENT or not (response.content or is_odd):
             return None

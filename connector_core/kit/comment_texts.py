@@ -15,7 +15,7 @@ from connector_core.kit.details import REFERENCE
 from connector_core.kit.markup import PLAIN, Markup
 from connector_core.kit.texts import CUT_NOTE, clean, fitted, one_line
 
-SOMEBODY = "Somebody"  #: who wrote a comment whose author is not known
+SOMEBODY = "Someone"  #: who wrote a comment whose author is not known
 NO_TEXT = "(The comment has no text.)"  #: what a comment without words says
 
 _LONGEST_NAME = 255

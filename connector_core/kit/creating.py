@@ -8,6 +8,7 @@ from typing import TypeAlias
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
 from connector_core.contract.models import (
     CreateTicket,
+    FieldName,
     FindTicket,
     Incident,
     NotCreated,
@@ -58,10 +59,13 @@ def create_once(
     return NotCreated()
 
 
-def as_sent(ticket: TicketSnapshot, incident: Incident, *, title: str, details: Details) -> TicketSnapshot:
+def as_sent(
+    ticket: TicketSnapshot, incident: Incident, *, title: str, details: Details, priority_name: str | None = None
+) -> TicketSnapshot:
     """Return a ticket as it was when it was made, out of what was sent of an incident; for `as_created`.
 
-    `title` is the one that was sent. A priority that was not sent stays as the ticket shows it.
+    `title` is the one that was sent, `priority_name` what people call the priority, where that is known. A priority
+    that was not sent stays as the ticket shows it, and what was sent is not unknown.
 
     >>> as_sent(ticket, incident, title="Display offline", details=Details()).title
     'Display offline'
@@ -70,13 +74,18 @@ def as_sent(ticket: TicketSnapshot, incident: Incident, *, title: str, details: 
         "title": title,
         "description": details.own_words(details.write(incident, "")),
         "priority": incident.priority or ticket.priority,
+        "priority_name": priority_name or ticket.priority_name,
         "done": False,
+        "status": "" if ticket.done else ticket.status,
+        "unknown": ticket.unknown - {FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY},
     }
     return ticket.model_copy(update=sent)
 
 
-def certain(found: TicketSnapshot | UnreadableTicket) -> TicketSnapshot:
+def certain(found: TicketSnapshot | UnreadableTicket, *, outcome_unknown: bool = False) -> TicketSnapshot:
     """Return a ticket of ours that was read; it is there, so that what cannot be read is not gone.
+
+    `outcome_unknown` says that it is the answer to a create: then it is looked for.
 
     >>> certain(ticket) == ticket
     True
@@ -85,11 +94,11 @@ def certain(found: TicketSnapshot | UnreadableTicket) -> TicketSnapshot:
         RetryLater: it cannot be read.
     """
     if isinstance(found, UnreadableTicket):
-        raise unreadable(found)
+        raise unreadable(found, outcome_unknown=outcome_unknown)
     return found
 
 
-def unreadable(found: UnreadableTicket) -> RetryLater:
+def unreadable(found: UnreadableTicket, *, outcome_unknown: bool = False) -> RetryLater:
     """Return the error for a ticket of ours that is there and cannot be read.
 
     >>> unreadable(UnreadableTicket(reason="It has no id.")).code
@@ -97,6 +106,7 @@ def unreadable(found: UnreadableTicket) -> RetryLater:
     """
     return RetryLater(
         "The ticket was created and cannot be read.",
+        outcome_unknown=outcome_unknown,
         code="ticket_unreadable",
         detail=found.reason,
         fix=UNREADABLE_FIX,

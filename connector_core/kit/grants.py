@@ -45,6 +45,8 @@ from connector_core.kit.rest import bearer
 
 #: The name under which a grant keeps its refresh token.
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a secret
+#: What a person can do whose token is refused.
+CHECK_FIX = "Check the token and the address of the site."
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def header_grant(  # noqa: PLR0913 - what differs, by keyword
     base_url: str,
     what: str = "token",
     ends: datetime | None = None,
-    fix: str = "Check the token and the address of the site.",
+    fix: str = CHECK_FIX,
     code: str = "token_refused",
 ) -> Grant:
     """Make a grant of headers that settings hold, such as `basic(...)` or `bearer(...)`, and prove that it works.

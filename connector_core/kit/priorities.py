@@ -174,6 +174,28 @@ class NumberPriorities:
         steps = len(OURS) - 1
         return cls({ours: round(most + (least - most) * at / steps) for at, ours in enumerate(OURS)})
 
+    def over(self, given: Mapping[Priority, int]) -> Self:
+        """Return these numbers with others in place of some.
+
+        >>> NumberPriorities.between(0, 100).over({Priority.HIGH: 80}).numbers[Priority.HIGH]
+        80
+        """
+        return type(self)({**self.numbers, **given})
+
+    def told_apart(self, given: Mapping[Priority, int]) -> Mapping[Priority, int]:
+        """Return numbers that are given in place of some of these, for an `AfterValidator` of the setting.
+
+        >>> NumberPriorities.between(0, 100).told_apart({Priority.HIGH: 80})
+        {<Priority.HIGH: 'high'>: 80}
+
+        Raises:
+            ValueError: two would be the same: one would be read back as the other.
+        """
+        numbers = self.over(given).numbers
+        if len(set(numbers.values())) < len(numbers):
+            raise ValueError("each priority needs a number of its own")
+        return given
+
     def theirs(self, ours: Priority | None) -> int | None:
         """Return the number that one of ours is written as; None where nothing is to be written.
 

@@ -3,8 +3,8 @@
 A plugin names its sender's scheme once, and uses it in both hooks:
 
     SCHEME = SignatureScheme("x-signature", prefix="sha256=")
-    SCHEME.find(request)                                    # in find_signature
-    signer = SCHEME.signer(request, integration.webhook_secrets)  # in on_inbound_webhook; None: not ours
+    find_signature = SCHEME.find
+    on_inbound_webhook = SCHEME.receiver(read)  # `read` makes a `Delivery` of a request that was signed, and its event
 
 Whatever a stranger sends ends in None or in `WebhookRejected`.
 """
@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,8 +27,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.contract.errors import WebhookRejected
-from connector_core.contract.models import InboundRequest, Signature
+from connector_core.contract.handles import AnyIntegration
+from connector_core.contract.models import Delivery, InboundRequest, Signature
 from connector_core.http.bodies import object_of
+from connector_core.kit.values import Json
 
 LONGEST_NAME = 200
 
@@ -97,6 +99,26 @@ class SignatureScheme:
                 code="signature_missing",
             )
         return position
+
+    def receiver(
+        self, read: Callable[[InboundRequest, Json], Delivery]
+    ) -> Callable[[AnyIntegration, InboundRequest], Delivery | None]:
+        """Return the hook `on_inbound_webhook` of senders that tell of an event in a JSON object.
+
+        `read` is handed a request that was signed for the integration, and its event, as `json_event` reads it; it may
+        raise `WebhookRejected`. What no secret of the integration made is not read.
+
+        receive = SCHEME.receiver(read)
+        """
+
+        def receive(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
+            """Verify and read a delivery; None when it was not signed for this integration."""
+            position = self.signer(request, integration.webhook_secrets)
+            if position is None:
+                return None
+            return read(request, json_event(request)).model_copy(update={"signed_by": position})
+
+        return receive
 
     def sign(self, secret: SecretStr, body: bytes, at: datetime | None = None) -> dict[str, str]:
         """Return the headers that a sender puts on a body: for a test event, and for tests.

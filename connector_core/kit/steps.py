@@ -5,11 +5,10 @@ Words are the plugin's; what is asked and how it is checked is here. Nothing is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypedDict, Unpack
+from typing import Final, Required, TypedDict, Unpack
 
 from pydantic import SecretStr, ValidationError
 
@@ -48,6 +47,15 @@ class StepWords(TypedDict, total=False):
     values: tuple[CopyValue, ...]
     test_event: str
     preview: Callable[[], Sequence[Remark]] | None
+
+
+class AccountWords(TypedDict, total=False):
+    """What a plugin says about the first step, and when it is asked; each as in `SetupStep`."""
+
+    title: Required[str]
+    help: Required[str]
+    text: str
+    before_authorization: bool
 
 
 def rows_so_far(integration: AnyIntegration, name: str) -> dict[str, str]:
@@ -98,6 +106,23 @@ def ask(
         usual["check"] = wrong_by(one_setting(settings, key).validate_python)
     name = label or declared.title or key.replace("_", " ").capitalize()
     return SetupField(key, name, hint or declared.description or "", **usual)
+
+
+def account_step(
+    settings: type[Settings], where: str, *keys: str, more: Sequence[SetupField] = (), **words: Unpack[AccountWords]
+) -> SetupStep:
+    """Ask where the system is and who we are there: the first step, with the key `account`.
+
+    `where` is the setting of the address, `keys` are the others; what is secret among them is asked for again when the
+    address changes, so that nobody is sent what was meant for another one. `more` stands between both.
+
+    >>> account_step(DeskSettings, "address", "token", title="Your Desk", help="Where it is.").key
+    'account'
+    """
+    asked = [ask(settings, key) for key in keys]
+    secrets = frozenset(one.key for one in asked if one.kind is FieldKind.SECRET)
+    address = ask(settings, where, needs_again=secrets)
+    return SetupStep("account", fields=(address, *more, *asked), **words)
 
 
 def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
@@ -188,72 +213,6 @@ def webhook_step(
     return _step("webhook", (secret, *more), {"optional": True, **words})
 
 
-def script_step(
-    script: str, given: Mapping[str, str | SecretStr], *, key: str = "script", name: str, **words: Unpack[StepWords]
-) -> SetupStep:
-    """Hand out a script to paste on the other side, filled in by `filled_script`; `name` is what it is called there.
-
-    What is given as a `SecretStr` is masked in it until a person asks to see it.
-
-    >>> script_step("send({{ url }})", {"url": integration.webhook_url}, name="Business Rule", title="Script").key
-    'script'
-    """
-    plain = {each: one.get_secret_value() if isinstance(one, SecretStr) else one for each, one in given.items()}
-    hidden = [plain[each] for each, one in given.items() if isinstance(one, SecretStr)]
-    written = {literal(one)[1:-1] for one in hidden for literal in (_literal, _quoted)}
-    shown = CopyValue(name, filled_script(script, plain), tuple(map(SecretStr, sorted(written))))
-    values = (*words.get("values", ()), shown)
-    return _step(key, (), {"optional": True, **words, "values": values})
-
-
-def handed_out(
-    integration: AnyIntegration,
-    script: str,
-    *,
-    name: str,
-    as_stored: Callable[[SecretStr], SecretStr] = lambda secret: secret,
-) -> tuple[CopyValue, ...]:
-    """Fill `{{ url }}` and `{{ secret }}` of a script with those of the webhook; nothing while there is no secret.
-
-    `name` is what the script is called on the other side, `as_stored` the form in which that takes the secret.
-
-    >>> handed_out(integration, "send({{ url }}, {{ secret }})", name="Business Rule")  # there is none yet
-    ()
-    """
-    if not integration.webhook_secrets:
-        return ()
-    secret = as_stored(integration.webhook_secrets[0])
-    given: dict[str, str | SecretStr] = {"url": integration.webhook_url, "secret": secret}
-    return script_step(script, given, name=name).values
-
-
-def filled_script(script: str, given: Mapping[str, str]) -> str:
-    """Put values into a script, each as a string literal that JavaScript, JSON, Python and Ruby read alike.
-
-    `{{ name }}` in the script stands for the whole literal, with its quotes. Perl, PHP and shells read signs in such
-    literals as variables: there use `{{ name | quoted }}`, a literal in single quotes.
-
-    >>> filled_script("post({{ url }});", {"url": "https://a.test"})
-    'post("https://a.test");'
-
-    Raises:
-        KeyError: the script asks for what is not given.
-    """
-
-    def literal(found: re.Match[str]) -> str:
-        return (_quoted if found[2] else _literal)(given[found[1]])
-
-    return re.sub(r"\{\{ *(\w+) *(\| *quoted *)?\}\}", literal, script)
-
-
-def _literal(value: str) -> str:
-    return json.dumps(value).replace("#{", "\\u0023{")
-
-
-def _quoted(value: str) -> str:
-    return "'" + re.sub(r"(['\\])", r"\\\1", value) + "'"
-
-
 def priorities_step(
     integration: AnyIntegration,
     load: Callable[[], Sequence[Level]],
@@ -272,8 +231,12 @@ def priorities_step(
     'priority_to_ticket'
     """
 
-    def group(key: str, label: str, rows: Callable[[Sequence[Level]], list[SetupField]]) -> SetupField:
-        return SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=lambda: rows(load()))
+    def group(key: str, label: str, rows: Callable[..., list[SetupField]]) -> SetupField:
+        def fetch() -> list[SetupField]:
+            its = load()
+            return rows(its, lambda row: priorities_so_far(integration, its, names, but=(key, row)))
+
+        return SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=fetch)
 
     fields = (
         group(TO_TICKET, "From the incident to the ticket", _to_ticket_rows),
@@ -287,19 +250,25 @@ def priorities_step(
 
 
 def priorities_so_far(
-    integration: AnyIntegration, offered: Sequence[Level], names: Mapping[Priority, str] | None = None
+    integration: AnyIntegration,
+    offered: Sequence[Level],
+    names: Mapping[Priority, str] | None = None,
+    *,
+    but: tuple[str, str] = ("", ""),
 ) -> Priorities:
-    """Pair priorities as the answers given so far say; what is no priority of ours is left out.
+    """Pair priorities as the answers so far say, but that of one group and row; what is none of ours is left out.
 
     >>> priorities_so_far(integration, [Level("1", "Urgent")]).theirs(Priority.HIGH).name
     'Urgent'
     """
+
+    def given(group: str) -> dict[str, str]:
+        return {row: its for row, its in rows_so_far(integration, group).items() if (group, row) != but}
+
     known = {ours.value: ours for ours in Priority}
-    to_ticket = {known[ours]: its for ours, its in rows_so_far(integration, TO_TICKET).items() if ours in known}
+    to_ticket = {known[ours]: its for ours, its in given(TO_TICKET).items() if ours in known}
     to_incident = {
-        its: known.get(ours)
-        for its, ours in rows_so_far(integration, TO_INCIDENT).items()
-        if ours in known or ours == NO_PARTNER
+        its: known.get(ours) for its, ours in given(TO_INCIDENT).items() if ours in known or ours == NO_PARTNER
     }
     return Priorities.spread(offered, names, to_ticket, to_incident)
 
@@ -362,21 +331,24 @@ def _step(key: str, fields: tuple[SetupField, ...], words: StepWords) -> SetupSt
     return SetupStep(key=key, fields=fields, **named)
 
 
-def _to_ticket_rows(offered: Sequence[Level]) -> list[SetupField]:
+def _to_ticket_rows(offered: Sequence[Level], without: Callable[[str], Priorities]) -> list[SetupField]:
     listed = [Choice(one.id, one.name) for one in offered]
-    return [
-        SetupField(ours.value, ours.value.capitalize(), "", FieldKind.CHOICE, required=False, load=lambda: listed)
-        for ours in Priority
-        if listed
-    ]
+    found = {ours: without(ours.value).theirs(ours) for ours in Priority if listed}
+    return [_row(ours.value, ours.value.capitalize(), listed, its.name if its else "") for ours, its in found.items()]
 
 
-def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
+def _to_incident_rows(offered: Sequence[Level], without: Callable[[str], Priorities]) -> list[SetupField]:
     listed = [
         *(Choice(ours.value, ours.value.capitalize()) for ours in Priority),
         Choice(NO_PARTNER, "Not synced back"),
     ]
-    return [SetupField(one.id, one.name, "", FieldKind.CHOICE, required=False, load=lambda: listed) for one in offered]
+    found = ((one, without(one.id).ours(one.id, one.name)) for one in offered)
+    return [_row(one.id, one.name, listed, ours.value.capitalize() if ours else "") for one, ours in found]
+
+
+def _row(key: str, label: str, listed: Sequence[Choice], automatic: str) -> SetupField:
+    unanswered = f"Automatic ({automatic or 'not synced'})"
+    return SetupField(key, label, "", FieldKind.CHOICE, required=False, load=lambda: listed, unanswered=unanswered)
 
 
 def _partners(paired: Priorities, none_offered: str) -> list[Remark]:

@@ -6,6 +6,6 @@ from connector_core.contract.errors import RemoteError
 
 
 class PartlyTaken(RemoteError):
-    """The message was taken, but not for all recipients: it is not sent again, and somebody has to correct them."""
+    """The message was taken, but not for all recipients: it is not sent again, and someone has to correct them."""
 
     default_code = "notifier_partly_taken"

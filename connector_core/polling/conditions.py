@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connector_core.clock import Clock
-from connector_core.contract.models import Severity
 from connector_core.health import webhook_health
-from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.polling.sources import OK, SourcePoller, SourceStatus, SourceWord
-from connector_core.polling.statuses import failed_daily_test, reason_of_first
+from connector_core.polling.statuses import (
+    NEED_SOMEBODY,
+    failed_daily_test,
+    problems,
+    reason_of_first,
+    waits_for_someone,
+)
 from connector_core.registry.authorizations import WARNED_BEFORE
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
-from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationState, LinkState, Store
+from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationState, Store
 
 #: A source that does not answer is told of when it has not for so long: most outages are over by then.
 UNREAD_FOR = timedelta(minutes=5)
 #: Single refusals are strangers' or tests.
 REFUSED_TIMES = 3
 EVENTS_REFUSED_WITHIN = timedelta(days=1)
-NEED_SOMEBODY = (LinkState.BLOCKED.value, LinkState.CONFLICT.value, LinkState.GONE.value)
 _LOST = frozenset({NEEDS_AUTHORIZATION, SECRETS_UNREADABLE})
 _NO_SOURCE = frozenset({SourceWord.PROBLEM, SourceWord.MISSING, SourceWord.UNFINISHED})
 
@@ -81,17 +84,15 @@ class Conditions:
         record = entry.record
         if record.problem_code:
             return Condition(Kind.INTEGRATION_BLOCKED, self.clock.now(), record.id, {"reason": record.problem})
-        for breaker in self.store.breakers.tripped(self.registry.circuit(entry).keys):
-            if breaker.needs_person:
-                return Condition(Kind.INTEGRATION_BLOCKED, breaker.since, record.id, {"reason": breaker.reason})
+        circuit = self.registry.circuit(entry)
+        held = waits_for_someone(circuit, {one.key: one for one in self.store.breakers.tripped(circuit.keys)})
+        if held is not None:
+            return Condition(Kind.INTEGRATION_BLOCKED, held.since, record.id, {"reason": held.reason})
         checkup = self.store.checkups.get(record.id)
-        if checkup is None:
+        found = next(problems(checkup), None)
+        if checkup is None or found is None:
             return None
-        for finding in checkup.findings:
-            if finding.severity is Severity.PROBLEM and finding.code != SOURCE_MISSING:
-                reason = {"reason": f"{finding.title}."}
-                return Condition(Kind.INTEGRATION_BLOCKED, checkup.at, record.id, reason)
-        return None
+        return Condition(Kind.INTEGRATION_BLOCKED, checkup.at, record.id, {"reason": f"{found.title}."})
 
     def _of_source(self, status: SourceStatus) -> Iterator[Condition]:
         now, system = self.clock.now(), {"system": status.title}

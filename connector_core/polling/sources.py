@@ -21,6 +21,7 @@ from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
 from connector_core.store import Accepted, Reading, SourceState, Store, Target
+from connector_core.words.sources import not_accepted
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -65,6 +66,8 @@ class SourceStatus:
     advice: Advice | None = None
     refused: tuple[RefusedEvents, ...] = ()
     """What it pushed lately and was not taken, the latest first."""
+    not_accepted: str = ""
+    """Of which fields it accepts no change as it is set up now, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ class SourcePoller:
         """Return the status of an organization's source, also where it has none."""
         if organization not in self.registry.sources.usable():
             return self._unusable(organization)
-        return replace(self._usable(organization), refused=self._refused(organization))
+        plugin, settings = self.registry.sources.settings(organization)
+        told = not_accepted(plugin.info, settings)
+        return replace(self._usable(organization), refused=self._refused(organization), not_accepted=told)
 
     def check(self, organization: str) -> Sequence[Finding]:
         """Try what a source needs; when nothing is wrong, its pauses end.

@@ -16,7 +16,7 @@ from enum import StrEnum
 from connector_core.clock import Clock
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.contract.models import NOT_CHECKED, Severity
+from connector_core.contract.models import NOT_CHECKED, Finding, Severity
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.engine.circuits import Circuit
 from connector_core.health.source_findings import SOURCE_MISSING
@@ -212,6 +212,8 @@ class Statuses:
         yield from self._cut_off(record.organization, known)
         yield from self._stuck(record, links)
         yield from _found(known.checkups.get(record.id))
+        if (held := waits_for_someone(self.registry.circuit(entry), known.breakers)) is not None:
+            yield Status(Word.ACTION_NEEDED, held.reason, held.code, held.fix, Todo.HEALTH)
         if (outage := self._outage_of(entry, known) or self._outage_of_source(record.organization, known)) is not None:
             yield Status(Word.WAITING, f"{outage.title} does not answer: {outage.reason}", "outage", outage=outage)
         if record.id in known.suspected:
@@ -309,11 +311,22 @@ def reason_of_first(store: Store, registry: Registry, integration_id: str) -> st
     return "" if link is None else registry.worded(link).status.reason
 
 
-def _found(last: Checkup | None) -> Iterator[Status]:
-    """Tell of the problems that the last check found; what did not answer is told while it does not."""
+def waits_for_someone(circuit: Circuit, breakers: Mapping[str, Breaker]) -> Breaker | None:
+    """Return the pause of an integration that does not end by itself, None where there is none."""
+    paused = (breakers[key] for key in circuit.keys if key in breakers)
+    return next((one for one in paused if one.needs_person), None)
+
+
+def problems(last: Checkup | None) -> Iterator[Finding]:
+    """Yield the problems that the last check found; what did not answer is told while it does not."""
     for one in () if last is None else last.findings:
         if one.severity is Severity.PROBLEM and one.code not in {SOURCE_MISSING, NOT_CHECKED}:
-            yield Status(Word.ACTION_NEEDED, f"{one.title}.", one.code, one.fix, Todo.HEALTH, one.advice)
+            yield one
+
+
+def _found(last: Checkup | None) -> Iterator[Status]:
+    for one in problems(last):
+        yield Status(Word.ACTION_NEEDED, f"{one.title}.", one.code, one.fix, Todo.HEALTH, one.advice)
 
 
 def _well(links: Mapping[str, int]) -> Status:

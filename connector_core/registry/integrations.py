@@ -5,7 +5,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -259,6 +259,12 @@ class Registry:
         """Return the active integrations that a webhook on a route may be for."""
         state = self._fresh.get()
         return Listeners(state.entries, state.listening.get(route, NOBODY))
+
+    def disabled(self, route: str) -> Iterator[Entry]:
+        """Yield the disabled integrations that a webhook on a route may be for."""
+        for entry in self._fresh.get().entries.values():
+            if entry.record.state is IntegrationState.DISABLED and entry.plugin.info.webhook_route == route:
+                yield entry
 
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins, on which deliveries are taken."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,15 @@ from pydantic import SecretStr
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.handles import AnyIntegration
-from connector_core.contract.setup_steps import WEBHOOK_SECRET, SetupField, SetupStep, unanswered_steps
+from connector_core.contract.setup_steps import (
+    WEBHOOK_SECRET,
+    FieldKind,
+    SetupField,
+    SetupStep,
+    answer_to,
+    fetch_rows,
+    unanswered_steps,
+)
 from connector_core.registry.answers import settings_of
 from connector_core.registry.entry import Entry
 from connector_core.registry.handles import silent
@@ -72,6 +80,24 @@ def is_whole(entry: Entry, record: IntegrationRecord) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def lacks_rows(steps: Iterable[SetupStep], record: IntegrationRecord) -> bool:
+    """Return whether a required row of a group has no answer; the rows are fetched, as far as they can be.
+
+    Raises:
+        ConnectorError: they could not be fetched.
+    """
+    groups = (
+        asked
+        for step in steps
+        if not step.needs - record.answers.keys()
+        for asked in step.fields
+        if asked.kind is FieldKind.GROUP
+    )
+    return any(
+        row.required and not answer_to(record.answers, row.key).strip() for asked in groups for row in fetch_rows(asked)
+    )
 
 
 def with_answers(

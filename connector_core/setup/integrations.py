@@ -34,6 +34,7 @@ from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.setup.answering import (
     is_whole,
+    lacks_rows,
     looked_at,
     proves_itself_otherwise,
     questionnaire,
@@ -201,7 +202,7 @@ class SetupFlow:
         applied = questionnaire(self.store, entry).apply(without_outdated(steps, known, given), given)
         if WEBHOOK_SECRET in given:
             refuse_short(applied.steps, applied.record)
-        fits = is_whole(entry, applied.record)
+        fits = is_whole(entry, applied.record) and not self._lacks_rows(entry, applied.record)
         would_stop = not fits and is_whole(entry, entry.record)
         put = with_answers(entry, applied.record, would_stop=would_stop)
         before, after = self.change(integration_id, put, storing(self.store, steps))
@@ -215,6 +216,14 @@ class SetupFlow:
             self.log.info("authorization_outdated", integration=integration_id)
         elif fits and after.answers != before.answers:
             self.go_on(integration_id)
+
+    @staticmethod
+    def _lacks_rows(entry: Entry, answered: IntegrationRecord) -> bool:
+        """Return whether new answers of an active integration ask for others, as a request type for its fields."""
+        if entry.record.state is not IntegrationState.ACTIVE:
+            return False
+        touched = _different(entry.record.answers, answered.answers)
+        return lacks_rows(later_steps(steps_with(entry, answered), touched), answered)
 
     def forget_former_secret(self, integration_id: str) -> None:
         """End a change of the webhook's secret: only the present one is good from now on."""
@@ -247,7 +256,11 @@ class SetupFlow:
         """Say that a change is held as a draft, and what it waits for; nothing when none is."""
         if self.registry.entry(integration_id).record.draft is None:
             return ""
-        named = ", ".join(step.title for step in self.missing(integration_id))
+        record = self.registry.entry(integration_id).record
+        touched = _different(record.answers, record.with_draft().answers)
+        later = later_steps(looked_at(self.registry.entry(integration_id)), touched)
+        rows = [step for step in later if any(asked.kind is FieldKind.GROUP for asked in step.fields)]
+        named = ", ".join(step.title for step in self.missing(integration_id) or rows)
         return (
             "Your change is saved as a draft. The present settings stay in effect until these steps are answered: "
             f"{named}."
@@ -400,3 +413,8 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
             code="written_in_file",
             fix="Change the file and start the connector again.",
         )
+
+
+def _different(before: Mapping[str, object], after: Mapping[str, object]) -> frozenset[str]:
+    """Return the keys of answers that differ."""
+    return frozenset(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))

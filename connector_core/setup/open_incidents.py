@@ -100,6 +100,13 @@ class OpenIncidents:
         unchanged = sum(one.group.count for one in found if not one.changed)
         return Preview(present, tuple(affected), kept, unchanged)
 
+    def apart(self, integration_id: str) -> int:
+        """Return how many open incidents would change, which a page says that lists none of them."""
+        entry = self.registry.entry(integration_id)
+        present = self.registry.present_settings(integration_id)
+        others = self.store.link_settings.other_settings(integration_id, present)
+        return sum(one.count for one in others if _affected(entry, one, present).changed)
+
     def begin(self, integration_id: str, by: str, version: str | None = None) -> int:
         """Begin to apply the present settings; return the run. With `version`, only what was previewed as that.
 

@@ -52,13 +52,13 @@ class FoundSeveral(ConfigError):
 
 
 class ChangedMeanwhile(ConfigError):
-    """Somebody else was faster; nothing was saved."""
+    """Someone else was faster; nothing was saved."""
 
     default_code = "changed_meanwhile"
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"Somebody else changed {what} meanwhile; nothing was saved.", fix="Look at it again, and retry."
+            f"Someone else changed {what} meanwhile; nothing was saved.", fix="Look at it again, and retry."
         )
 
 

@@ -22,12 +22,12 @@ def set_synced(
     """Change how fields are kept in sync and which comments are, in one step; what is left out stays as it is.
 
     Raises:
-        ConfigError: the integration is written in the configuration file, or its plugin cannot carry comments so.
+        ConfigError: the integration is written in the configuration file, or its plugin cannot sync comments so.
     """
     plugin = setup.registry.entry(integration_id).plugin
     wanted = {COMMENT_HOOKS["to_ticket"]: to_ticket, COMMENT_HOOKS["to_incident"]: to_incident}
     if not all(plugin.implements(hook) for hook, value in wanted.items() if value not in {None, "none"}):
-        raise ConfigError(f"The plugin {plugin.name} cannot carry comments this way.", code="comments_unsupported")
+        raise ConfigError(f"The plugin {plugin.name} cannot sync comments this way.", code="comments_unsupported")
     now = setup.clock.now()
 
     def synced(known: IntegrationRecord) -> IntegrationRecord:

@@ -92,7 +92,7 @@ def verify(token: str, keys: KeySet, expected: Expected, now: float) -> Mapping[
     from joserfc.jws import JWSRegistry  # noqa: PLC0415
 
     if len(token) > LONGEST_TOKEN:
-        raise SignOnRefused("The provider's answer is larger than any that names a person.", fix=_AGAIN)
+        raise SignOnRefused("The provider's answer is larger than any that names a user.", fix=_AGAIN)
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
     registry.max_header_length = _LONGEST_HEADER
     try:
@@ -151,4 +151,4 @@ def _refuse_others(claims: Mapping[str, Any], expected: Expected) -> None:
         raise SignOnRefused("The provider's answer is for another sign-in.", detail="nonce or iss", fix=_AGAIN)
     subject = claims["sub"]
     if not isinstance(subject, str) or len(subject) > _LONGEST_SUBJECT or _SURROGATE.search(subject):
-        raise SignOnRefused("The provider's answer names a person by more than can be read.", detail="sub", fix=_AGAIN)
+        raise SignOnRefused("The provider's answer names a user by more than can be read.", detail="sub", fix=_AGAIN)

@@ -19,6 +19,8 @@ from connector_core.store.records.figures import COUNTED, COUNTS, Figures, Span,
 from connector_core.store.rows import link_marker, must_read_time, read_time, write_time
 from connector_core.store.statements import Connection, Row
 
+#: Whoever looks at a page learns that more changes wait, not how many.
+MOST_COUNTED = 10_000
 HOURS_FOR, DAYS_FOR = timedelta(days=35), timedelta(days=400)
 
 _COUNTED_AS = {kind: name for name, kinds in COUNTED.items() for kind in kinds}
@@ -49,6 +51,11 @@ WAITING = (
     " (SELECT integration_id, to_ticket_since AS since FROM link WHERE to_ticket_since IS NOT NULL"
     "  UNION ALL SELECT integration_id, to_incident_since FROM link WHERE to_incident_since IS NOT NULL) AS waits"
     " GROUP BY integration_id"
+)
+#: Of an integration, and one direction: both are answered by an index that has what waits alone.
+WAITING_OF = (
+    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM link WHERE integration_id = ?1 AND {direction} IS NOT NULL LIMIT ?2)"
+    " AS found), (SELECT MIN({direction}) FROM link WHERE integration_id = ?1 AND {direction} IS NOT NULL)"
 )
 SUMS = ", ".join([*(f"SUM({name})" for name in COUNTS), "SUM(waiting)", "MAX(oldest_s)"])
 OF_SPAN = f"SELECT start, {SUMS} FROM figure WHERE {{whose}} GROUP BY start"  # noqa: S608 - ours
@@ -98,6 +105,17 @@ def _count_time(db: Connection, link_id: int, at: datetime) -> None:
 def waiting(db: Connection) -> dict[str, Waiting]:
     """Return what waits to be written right now, by integration; those where nothing does are left out."""
     return {row[0]: Waiting(row[1], read_time(row[2])) for row in db.execute(WAITING).fetchall()}
+
+
+def waiting_of(db: Connection, integrations: Iterable[str]) -> Waiting:
+    """Return what waits of some integrations together; of more than `MOST_COUNTED` changes that it is one more."""
+    changes, oldest = 0, []
+    for name in integrations:
+        for direction in ("to_ticket_since", "to_incident_since"):
+            row = db.execute(WAITING_OF.format(direction=direction), (name, MOST_COUNTED + 1)).fetchone()
+            changes += int(row[0])
+            oldest += [row[1]] if row[1] is not None else []
+    return Waiting(min(changes, MOST_COUNTED + 1), read_time(min(oldest, default=None)))
 
 
 def note_waiting(db: Connection, now: datetime) -> None:
@@ -169,4 +187,5 @@ class OverTime(Noun):
     read = reads(read)
     ever = reads(ever)
     waiting = reads(waiting)
+    waiting_of = reads(waiting_of)
     note_waiting = writes(note_waiting, EVERYBODY)

@@ -40,6 +40,8 @@ GROUPED = (
     f"SELECT settings, CASE WHEN {_UNMADE} THEN 1 ELSE 0 END AS is_unmade, COUNT(*) AS links FROM link"  # noqa: S608 - ours
     f" WHERE {_OPEN} GROUP BY 1, 2 ORDER BY 1, 2"
 )
+#: The same of those with other settings than some: where nearly all have these, next to nothing is sorted.
+GROUPED_OTHERS = GROUPED.replace(" GROUP BY", " AND settings != ?3 GROUP BY")
 TAKEN_IN = (
     "INSERT INTO settings_change (run_id, link_id, before, after, state)"  # noqa: S608 - as above
     f" SELECT ?3, id, settings, ?5, 'waiting' FROM link WHERE {_OPEN} AND settings = ?4"
@@ -54,6 +56,12 @@ LISTED = (
 def same_settings(db: Connection, integration_id: str) -> list[SameSettings]:
     """Return how many open links have which settings."""
     rows = db.execute(GROUPED, (integration_id, DISCARDED)).fetchall()
+    return [SameSettings(json.loads(row["settings"]), bool(row["is_unmade"]), row["links"]) for row in rows]
+
+
+def other_settings(db: Connection, integration_id: str, present: Mapping[str, object]) -> list[SameSettings]:
+    """Return the same of those that have not just the present settings."""
+    rows = db.execute(GROUPED_OTHERS, (integration_id, DISCARDED, write_json(dict(present)))).fetchall()
     return [SameSettings(json.loads(row["settings"]), bool(row["is_unmade"]), row["links"]) for row in rows]
 
 
@@ -291,6 +299,7 @@ class LinkSettings(Noun):
     """Other settings for open links."""
 
     same_settings = reads(same_settings)
+    other_settings = reads(other_settings)
     having = reads(having)
     begin = writes(begin)
     undo = writes(undo)

@@ -117,7 +117,7 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     link_id: int | None = None,
     limit: int = 500,
 ) -> list[Link]:
-    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly.
+    """Return links, those that need attention first; `text` is an incident id, ticket id or key, exactly.
 
     Those of tests are found by their names only.
     """

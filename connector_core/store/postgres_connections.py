@@ -236,14 +236,14 @@ def prepare(url: str, name: object, *, migrates: bool = True) -> None:
     """Make or bring up to date what is in a database, if its server can keep what we promise.
 
     Raises:
-        ConfigError: it cannot, a later version made what is there, or somebody else did; or an earlier one did and
+        ConfigError: it cannot, a later version made what is there, or someone else did; or an earlier one did and
             nobody `migrates`.
     """
     with migrating(url, name) as (raw, done):
         refuse_newer(done, name)
         if not done and (found := anything_there(raw)) is not None:
             raise ConfigError(
-                f"{name} is somebody else's: {found} is there, and nothing of the connector.",
+                f"{name} is someone else's: {found} is there, and nothing of the connector.",
                 code="database_foreign",
                 fix="Make a database for the connector alone, and use its address.",
             )

@@ -120,7 +120,7 @@ def _is_wanted(lane: Lane, one: StoredComment) -> bool:
 def _refuse_anothers(lane: Lane, found: WrittenComment) -> None:
     if lane.tools.store.comments.is_anothers(lane.link.id, found.id):
         raise PluginError(
-            f"Plugin {lane.plugin.name} took comment {found.id} of somebody else's for one of ours.",
+            f"Plugin {lane.plugin.name} took comment {found.id} of someone else's for one of ours.",
             code="comment_of_another",
         )
 

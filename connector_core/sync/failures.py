@@ -23,7 +23,7 @@ FLAPPING_PAUSE_S = 300.0
 
 
 class TooManyChanges(RetryLater):
-    """The two sides keep changing each other, or somebody changes one of them very often."""
+    """The two sides keep changing each other, or someone changes one of them very often."""
 
     default_code = "too_many_changes"
 

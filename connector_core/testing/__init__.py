@@ -20,8 +20,9 @@ from connector_core.testing.contract import PluginContract
 from connector_core.testing.core import MemoryCore
 from connector_core.testing.handle import make_integration, make_source
 from connector_core.testing.in_memory import Call, recorded
-from connector_core.testing.memory_desk import MemoryDesk, MemoryTicket
+from connector_core.testing.memory_desk import MemoryDesk
 from connector_core.testing.memory_platform import MemoryPlatform
+from connector_core.testing.memory_tickets import MemoryTicket
 
 if TYPE_CHECKING:  # these take longer to load, and most of them need pytest
     from connector_core.testing.browser import BrowserSetup

@@ -10,8 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from connector_core.demo.stage import Stage
-    from connector_core.testing.conformance.ground import Caller, System
     from connector_core.testing.conformance.holding_proxy import HoldingProxy
+    from connector_core.testing.conformance.system import Caller, System
 
 pytest.register_assert_rewrite("connector_core.testing.conformance")
 

@@ -19,8 +19,8 @@ from connector_core.plugins import Plugin, load_plugins
 from connector_core.testing.conformance.catcher import Catcher, Caught
 from connector_core.testing.conformance.checks import PROPERTY
 from connector_core.testing.conformance.faults import OF_A_READ, THROTTLED_FOR_7_S, Fault, Rule, Send
-from connector_core.testing.conformance.ground import Caller, MovingClock
 from connector_core.testing.conformance.source_ground import SourceGround, make_source_ground
+from connector_core.testing.conformance.system import Caller, MovingClock
 
 MORE_THAN_A_PAGE = 130
 DAY_S = 86_400.0

@@ -12,7 +12,8 @@ import pytest
 
 from connector_core.testing.conformance.checks import Checks
 from connector_core.testing.conformance.ground import make_ground
-from connector_core.testing.conformance.mutants import MUTANTS, Liar, Mutant
+from connector_core.testing.conformance.liar import Liar, Mutant
+from connector_core.testing.conformance.mutants import MUTANTS
 from connector_core.testing.conformance.source_mutants import SOURCE_MUTANTS
 from connector_core.testing.source import SourceLife
 

@@ -22,12 +22,11 @@ from connector_core.store.acting import acting
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Calling, Console, NotVisible, Visit, busy, go
-from connector_core.web.console.wizard_steps import AUTHORIZE
 from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
 ELSEWHERE = {
-    Begun.CONSOLE: "This authorization was started in another browser, or in a login that has ended. Go back to that "
+    Begun.CONSOLE: "This authorization was started in another browser, or in a session that has ended. Go back to that "
     "browser, logged in as an administrator, or click Authorize access again.",
     Begun.SETUP_LINK: "This authorization was started from a setup link in another browser, or the link is used up. "
     "Open the setup link again and start over.",
@@ -112,7 +111,7 @@ class Callback:
             settled = is_settled(returned.grant)
             return self._setup_links.done(self._console, token) if settled else go(f"/hand-over/{token}")
         said = "" if returned.is_held else "authorized" if is_settled(returned.grant) else "site_needed"
-        return go(f"/integrations/{returned.integration_id}/setup/{AUTHORIZE}", said)
+        return go(request.app.url_path_for("setup.authorize", integration=returned.integration_id), said)
 
     def _to_be_confirmed(self, integration: str, grant: Grant) -> Response:
         account = grant.account_name or "An account without a name"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from importlib.metadata import version
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,6 +24,7 @@ from connector_core.plugins import PluginSet
 from connector_core.polling.statuses import Statuses
 from connector_core.registry.integrations import Registry
 from connector_core.store import MISSED, REFUSED, LinkState, NodeState, Store, different_files, living
+from connector_core.version import VERSION
 
 METRICS = "/metrics"
 _OF_PLUGIN = ("plugin", "version", "status")
@@ -74,7 +74,7 @@ class StoreGauges(Collector):
     def _read(self) -> Iterator[Metric]:
         stats = self._store.overview.stats()
         links = _gauge("links", "Links by integration and state.", "integration", "state")
-        oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")
+        oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not synced yet.", "integration", "to")
         for name, backlog in stats.backlogs.items():
             if not backlog.links:  # ten thousand that have none would be a hundred thousand lines of zeros
                 continue
@@ -236,7 +236,7 @@ class BuildInfo(Collector):
         """Say it."""
         labels = ("version", "python", "database")
         build = _gauge("build_info", "1; its labels say which versions run.", *labels)
-        build.add_metric((version("connector-core"), platform.python_version(), self._database), 1)
+        build.add_metric((VERSION, platform.python_version(), self._database), 1)
         plugins = _gauge("plugin_info", "1 for each plugin, by its version and whether it works.", *_OF_PLUGIN)
         for record in self._plugins.records:
             plugins.add_metric((record.name, record.version, record.status.value), 1)

@@ -28,8 +28,9 @@ from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.client_address import ClientAddress
 from connector_core.web.connections import Connections
+from connector_core.web.console.lost import lost
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
-from connector_core.web.console.visits import lost, unguarded
+from connector_core.web.console.visits import unguarded
 from connector_core.web.health import Health
 from connector_core.web.limits import Limits
 from connector_core.web.metrics import METRICS, BuildInfo, LoopGauges, OwnAddress, StoreGauges

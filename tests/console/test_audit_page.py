@@ -53,7 +53,7 @@ def test_what_is_done_on_pages_is_in_it(served, admin, link):
     assert admin.post(link, seen_on=link, action="retry").status_code == 303
     assert (latest(served).act, f"/links/{latest(served).about.name}") == ("retried", link)
     one = "/integrations/acme-desk"
-    assert admin.post(f"{one}/setup/step/desk", seen_on=f"{one}/setup/step/desk", desk="7").status_code == 303
+    assert admin.post(f"{one}/setup/step/desk/update", seen_on=f"{one}/setup/step/desk", desk="7").status_code == 303
     assert latest(served).changes["desk"] == ("1", "7")
     assert admin.post(f"{one}/disable", seen_on=one, sure="yes").status_code in {200, 303}
     assert latest(served).act == "disabled"

@@ -40,9 +40,9 @@ def authorize(admin):
 def test_every_step_by_plain_forms(served, admin):
     """Authorize, answer, activate: nothing of it needs a script."""
     authorize(admin)
-    saved = admin.post(f"{WIZARD}/step/desk", desk="7", action="update")
-    following = admin.post(f"{WIZARD}/step/desk", desk="8", action="next")
-    activated = admin.post(f"{WIZARD}/enable", action="activate")
+    saved = admin.post(f"{WIZARD}/step/desk/update", desk="7")
+    following = admin.post(f"{WIZARD}/step/desk/next", desk="8")
+    activated = admin.post(f"{WIZARD}/enable")
 
     assert saved.headers["location"] == f"{WIZARD}/step/desk?said=updated"
     assert following.headers["location"] == f"{WIZARD}/step/token"
@@ -55,8 +55,7 @@ def test_every_step_by_plain_forms(served, admin):
 def test_reload_keeps_what_was_selected_and_not_saved(served, admin):
     """The list is fetched again, counted, and the selection stands."""
     authorize(admin)
-    going = admin.post(f"{WIZARD}/step/desk", desk="9", action="reload").headers["location"]
-    page = admin.get(going).text
+    page = admin.post(f"{WIZARD}/step/desk/reload", desk="9").text
 
     assert ": 30 found." in page
     assert re.search(r'value="9" checked', page)
@@ -78,7 +77,7 @@ def test_state_expires_and_a_new_one_works(served, admin):
 def test_a_secret_is_never_shown_again(served, admin):
     """Not on its step, not on the integration, not after an error."""
     authorize(admin)
-    admin.post(f"{WIZARD}/step/token", token="very secret indeed", action="update")
+    admin.post(f"{WIZARD}/step/token/update", token="very secret indeed")
 
     for path in (f"{WIZARD}/step/token", "/integrations/desk", f"{WIZARD}/enable"):
         assert "very secret indeed" not in admin.get(path).text
@@ -93,16 +92,16 @@ def test_two_secrets_are_valid_during_a_change(served, admin):
 
     authorize(admin)
     step = f"{WIZARD}/step/webhook"
-    admin.post(step, webhook_secret="mistyped")
-    admin.post(step, webhook_secret="the first")
+    admin.post(f"{step}/update", webhook_secret="mistyped")
+    admin.post(f"{step}/update", webhook_secret="the first")
     assert secrets() == ["the first"]
     served.app.store.inbox.accept_delivery("desk", Delivery(id="1", event="x"), served.clock.now()).result()
     served.clock.forward(1)
-    admin.post(step, webhook_secret="the second")
+    admin.post(f"{step}/update", webhook_secret="the second")
     assert secrets() == ["the second", "the first"]
     assert "Two secrets are valid" in admin.get(step).text
     assert "Deliveries are taken once" in admin.get(step).text
-    admin.post(step, action="forget")
+    admin.post(f"{step}/forget")
     assert secrets() == ["the second"]
 
 
@@ -110,11 +109,11 @@ def test_a_generated_secret_is_good_once_it_was_saved(served, admin):
     """Generating one saves nothing; it is in the form that is sent next."""
     authorize(admin)
     step = f"{WIZARD}/step/webhook"
-    page = admin.post(step, action="generate").text
+    page = admin.post(f"{step}/generate").text
     shown = re.search(r'name="webhook_secret" type="text" value="([0-9a-f]{64})"', page)[1]
     assert served.app.registry.entry("desk").record.webhook_secrets == ()
 
-    admin.post(step, webhook_secret=shown)
+    admin.post(f"{step}/update", webhook_secret=shown)
 
     assert served.app.registry.entry("desk").record.webhook_secrets[0].get_secret_value() == shown
     assert shown not in admin.get(step).text
@@ -158,7 +157,7 @@ def test_integration_of_the_file_is_read_only_with_file_and_line(served):
 
     for page in ("/integrations/written", "/integrations/written/setup/step/desk"):
         assert f"{path}:{line}" in admin.get(page).text
-    assert admin.post("/integrations/written/setup/step/desk", seen_on="/", desk="5").status_code == 422
+    assert admin.post("/integrations/written/setup/step/desk/update", seen_on="/", desk="5").status_code == 422
     assert served.app.registry.entry("written").record.answers == {"desk": "4"}
 
 

@@ -107,9 +107,8 @@ def test_page_shows_every_field_with_its_list_and_what_is_missing(wizard):
 def test_values_are_saved_and_shown_again(wizard):
     """A choice, a template beside a list and a text are saved under their fields, and the sample is shown."""
     wizard.visitor.post(
-        FIELDS,
+        f"{FIELDS}/update",
         **{
-            "action": "update",
             "request_fields.customfield_10106": "10111",
             "request_fields.customfield_10108": "",
             "request_fields.customfield_10108.typed": "Gerät > Kamera",
@@ -134,9 +133,9 @@ def test_choice_wins_over_the_text_that_was_typed_before(wizard):
     key = "request_fields.customfield_10106"
     wizard.app.setup.answer(NAME, {key: "Köln"})
 
-    wizard.visitor.post(FIELDS, **{"action": "update", key: "10110", f"{key}.typed": "Köln"})
+    wizard.visitor.post(f"{FIELDS}/update", **{key: "10110", f"{key}.typed": "Köln"})
     chosen = wizard.answers()["request_fields"]
-    wizard.visitor.post(FIELDS, **{"action": "update", key: "", f"{key}.typed": ""})
+    wizard.visitor.post(f"{FIELDS}/update", **{key: "", f"{key}.typed": ""})
 
     assert chosen == {"customfield_10106": "10110"}
     assert "request_fields" not in wizard.answers()
@@ -158,7 +157,7 @@ def test_choice_wins_over_the_text_that_was_typed_before(wizard):
 )
 def test_wrong_value_is_refused_and_kept_in_the_form(wizard, key, value, part):
     """Nothing is saved, the reason stands on the page, and what was typed is still there."""
-    answer = wizard.visitor.post(FIELDS, action="update", **{key: value})
+    answer = wizard.visitor.post(f"{FIELDS}/update", **{key: value})
 
     assert answer.status_code == 422
     assert part in answer.text.replace("&#39;", "'")
@@ -177,7 +176,7 @@ def test_what_an_earlier_version_took_is_shown_with_the_reason(wizard, stored):
     assert page.status_code == 200
     assert "cannot be filled in" in page.text
     assert wizard.visitor.get(f"/integrations/{NAME}").status_code == 200
-    assert wizard.visitor.post(FIELDS, action="update", summary="{{ incident.title }}").status_code < 400
+    assert wizard.visitor.post(f"{FIELDS}/update", summary="{{ incident.title }}").status_code < 400
     assert wizard.answers()["summary"] == "{{ incident.title }}"
 
 
@@ -199,8 +198,7 @@ def test_reload_keeps_what_is_not_saved(wizard):
     """Fetching the list again loses nothing that was typed."""
     form = {"request_fields.customfield_10101": "Saal 9", "request_fields.customfield_10106.typed": "Berlin"}
 
-    answer = wizard.visitor.post(FIELDS, action="reload", **form)
-    page = wizard.visitor.get(answer.headers["Location"].partition("#")[0]).text
+    page = wizard.visitor.post(f"{FIELDS}/reload", **form).text
 
     assert 'value="Saal 9"' in page
     assert 'value="Berlin"' in page
@@ -225,7 +223,7 @@ def test_close_step_asks_for_the_fields_of_screens_that_were_seen(wizard, site):
 
     page = wizard.visitor.get(CLOSE).text
     wizard.visitor.post(
-        CLOSE, **{"action": "update", "close_status": "10305", "close_fields.resolution": "10401", "close_fallback": ""}
+        f"{CLOSE}/update", **{"close_status": "10305", "close_fields.resolution": "10401", "close_fallback": ""}
     )
 
     assert ">Nicht behoben<" in page
@@ -237,7 +235,7 @@ def test_activation_is_refused_with_the_list_of_gaps(wizard):
     """Each required field without a value is named before anything is active; with them it goes on."""
     with pytest.raises(NotReady) as caught:
         wizard.app.setup.enable(NAME)
-    refused = wizard.visitor.post(f"/integrations/{NAME}/setup/enable", action="activate")
+    refused = wizard.visitor.post(f"/integrations/{NAME}/setup/enable")
     refused = wizard.visitor.get(refused.headers["Location"])
 
     given = {f"request_fields.{name}": text for name, text in DIFFICULT.settings["request_fields"].items()}
@@ -290,11 +288,11 @@ def test_people_are_found_by_name_and_several_are_a_choice(wizard):
     """What was typed is kept beside the hits; the one that is picked is saved by account id and shown by name."""
     avery, hana, hill = (one.account_id for one in DIFFICULT.people)
 
-    unclear = wizard.visitor.post(FIELDS, action="update", participants="avery, Hana", summary="{{ incident.title }}!")
+    unclear = wizard.visitor.post(f"{FIELDS}/update", participants="avery, Hana", summary="{{ incident.title }}!")
     before = dict(wizard.answers())
     pick = re.findall(r'name="pick" value="([^"]+)"', unclear.text)
     picked = wizard.visitor.post(
-        FIELDS, action="update", participants="avery, Hana", summary="{{ incident.title }}!", pick=pick[1]
+        f"{FIELDS}/update", participants="avery, Hana", summary="{{ incident.title }}!", pick=pick[1]
     )
     page = wizard.visitor.get(FIELDS).text
 
@@ -312,8 +310,8 @@ def test_people_are_found_by_name_and_several_are_a_choice(wizard):
 def test_nobody_of_that_name_is_said_at_the_field(wizard):
     """A user field of the form is looked up as well; nothing is saved."""
     key = "request_fields.customfield_10109"
-    answer = wizard.visitor.post(FIELDS, action="update", **{key: "Nobody at all"})
-    wizard.visitor.post(FIELDS, action="update", **{key: "hana@example.test"})
+    answer = wizard.visitor.post(f"{FIELDS}/update", **{key: "Nobody at all"})
+    wizard.visitor.post(f"{FIELDS}/update", **{key: "hana@example.test"})
 
     assert answer.status_code == 422
     assert "knows nobody called Nobody at all" in answer.text
@@ -335,7 +333,7 @@ def test_the_terminal_names_whom_it_may_be(wizard):
 
 def test_next_does_not_pass_by_required_fields(wizard):
     """What is missing is named at once, not on the last step."""
-    answer = wizard.visitor.post(FIELDS, action="next")
+    answer = wizard.visitor.post(f"{FIELDS}/next")
 
     assert answer.status_code == 422
     assert "Kategorie" in answer.text.partition("nothing is given yet")[0]
@@ -359,7 +357,7 @@ def test_several_of_a_list_are_ticked(wizard):
     second = name.replace("tick.1.", "tick.2.")
     other = re.search(rf'name="{re.escape(second)}" value="(\w+)"', page)[1]
 
-    wizard.visitor.post(FIELDS, **{"action": "update", key: "", name: value, second: other})
+    wizard.visitor.post(f"{FIELDS}/update", **{key: "", name: value, second: other})
 
     group, _, row = key.partition(".")
     assert wizard.answers()[group][row] == f"{value}, {other}"
@@ -367,7 +365,7 @@ def test_several_of_a_list_are_ticked(wizard):
     assert f'name="{name}" value="{value}" checked' in page
     assert f'name="{second}" value="{other}" checked' in page
 
-    wizard.visitor.post(FIELDS, **{"action": "update", key: ""})
+    wizard.visitor.post(f"{FIELDS}/update", **{key: ""})
 
     assert row not in wizard.answers().get(group, {})
 

@@ -33,7 +33,8 @@ def test_an_integration_is_renamed_and_read_everywhere(served, admin):
     (link,) = served.app.store.links.find(integration_id="helpdesk")
     parts = ("", "/rules", "/setup/step/desk", "/remove", "/disable", "/open-incidents", "/name", "/duplicate")
     for address in (
-        *("/", "/links", f"/links/{link.id}", "/activity", "/routing/acme"),
+        *("/", "/links", f"/links/{link.id}", "/activity", "/routing/acme", "/audit", "/deliveries"),
+        *("/overview?integration=helpdesk", "/integrations/helpdesk/test"),
         *(f"/integrations/helpdesk{part}" for part in parts),
     ):
         text = admin.get(address).text
@@ -49,6 +50,7 @@ def test_an_organization_is_renamed(served, admin):
 
     assert "Acme <AG>" in shown(admin.get("/").text)
     assert "Acme <AG>" in shown(admin.get("/integrations/new").text)
+    assert "Acme <AG>" in shown(admin.get("/audit").text)
     assert "Rename organization" not in admin.get("/sources/globex").text
     assert admin.get("/sources/globex/name").status_code == 422
 

@@ -82,7 +82,7 @@ def test_settings_that_changed_since_are_not_applied(served, admin):
     answers = [admin.post(PAGE, version=old), admin.post(PAGE), admin.post(f"{PAGE}/undo", seen_on=PAGE, run="٣")]
 
     assert [answer.status_code for answer in answers] == [422, 422, 422]
-    assert "Somebody else changed the settings" in answers[0].text
+    assert "Someone else changed the settings" in answers[0].text
     assert served.app.store.link_settings.runs("helpdesk") == []
 
 

@@ -153,7 +153,7 @@ def test_comments_cannot_be_switched_on_where_the_plugin_cannot_carry_them(serve
     refused = admin.post(page, **selection(), **{"comments.to_ticket": "internal"})
 
     assert refused.status_code == 422
-    assert "cannot carry comments" in refused.text
+    assert "cannot sync comments" in refused.text
 
 
 def test_comments_are_switched_on_in_the_console(served, admin):

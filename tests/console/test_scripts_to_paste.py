@@ -61,7 +61,7 @@ def test_the_secret_is_in_no_page_until_it_is_asked_for(served):
     visitor = logged_in(served)
 
     page = visitor.get(BASE).text
-    revealed = visitor.post(BASE, action="reveal")
+    revealed = visitor.post(f"{BASE}/reveal")
 
     assert SECRET not in page
     assert "post('http" in html.unescape(page)
@@ -78,7 +78,7 @@ def test_who_may_only_look_is_not_shown_it(served):
     viewer = logged_in(served, "vic", VIEWER)
 
     assert "Show with the secret" not in shown(viewer.get(BASE).text)
-    answer = viewer.post(BASE, action="reveal")
+    answer = viewer.post(f"{BASE}/reveal")
 
     assert answer.status_code == 403
     assert SECRET not in answer.text
@@ -97,7 +97,7 @@ def test_a_test_event_is_waited_for_and_told_of(served):
     visitor = logged_in(served)
     assert "Change the title of any ticket." in visitor.get(BASE).text
 
-    waiting = visitor.post(BASE, action="wait")
+    waiting = visitor.post(f"{BASE}/wait")
     page = visitor.get(waiting.headers["location"]).text
     assert "Nothing has arrived since" in shown(page)
     desk = MemoryDesk(served.app.clock)

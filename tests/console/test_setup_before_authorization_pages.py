@@ -55,7 +55,7 @@ def test_what_access_needs_comes_before_it(served):
     assert re.search(r'<button class="main" disabled>Authorize access', early)
     assert "First do the step" in visitor.get(f"{BASE}/step/desk").text
 
-    saved = visitor.post(f"{BASE}/step/site", action="next", **ANSWERS)
+    saved = visitor.post(f"{BASE}/step/site/next", **ANSWERS)
     assert saved.headers["location"] == f"{BASE}/authorize"
     done = visitor.post(f"{BASE}/authorize")
     assert done.headers["location"].startswith(f"{BASE}/authorize")
@@ -70,7 +70,7 @@ def test_a_changed_token_leads_back_to_authorizing(served):
     visitor.post(f"{BASE}/authorize")
     assert "After a change here, access has to be authorized again." in visitor.get(f"{BASE}/step/site").text
 
-    visitor.post(f"{BASE}/step/site", action="update", address=ANSWERS["address"], token="another")
+    visitor.post(f"{BASE}/step/site/update", address=ANSWERS["address"], token="another")
 
     assert visitor.get(BASE).url.endswith("/setup/authorize")
 
@@ -80,7 +80,7 @@ def test_a_secret_is_given_again_for_another_address(served):
     visitor = logged_in(served)
     served.app.setup.answer("helpdesk", ANSWERS)
 
-    refused = visitor.post(f"{BASE}/step/site", action="update", address="https://evil.example.test")
+    refused = visitor.post(f"{BASE}/step/site/update", address="https://evil.example.test")
 
     assert refused.status_code == 422
     assert "Token: give it again" in refused.text
@@ -96,10 +96,10 @@ def test_without_authorization_there_is_no_such_step(tmp_path):
         assert first.url.endswith("/setup/step/desk")
         assert "Authorize access" not in first.text
         assert visitor.get(f"{BASE}/authorize").status_code == 404
-        visitor.post(f"{BASE}/step/desk", action="update", desk="1")
+        visitor.post(f"{BASE}/step/desk/update", desk="1")
 
         assert "Authorize access" not in visitor.get(f"{BASE}/enable").text
-        done = visitor.post(f"{BASE}/enable", action="activate")
+        done = visitor.post(f"{BASE}/enable")
 
         assert done.headers["location"] == "/integrations/helpdesk?said=activated"
     finally:
@@ -146,12 +146,12 @@ def test_beside_a_list_an_answer_can_be_typed_where_it_may(tmp_path):
     def answered():
         return served.app.registry.entry("helpdesk").record.with_draft().answers["close_status"]
 
-    visitor.post(step, action="update", **{"close_status.typed": "Over"})
+    visitor.post(f"{step}/update", **{"close_status.typed": "Over"})
     typed, page = answered(), visitor.get(step).text
-    visitor.post(step, action="update", close_status="Done", **{"close_status.typed": "Over"})
+    visitor.post(f"{step}/update", close_status="Done", **{"close_status.typed": "Over"})
     chosen = answered()
     desk.may_list = False
-    visitor.post(step, action="update", close_status=chosen, **{"close_status.typed": "Finished"})
+    visitor.post(f"{step}/update", close_status=chosen, **{"close_status.typed": "Finished"})
     closed, finished = visitor.get(step).text, answered()
     served.stop()
 

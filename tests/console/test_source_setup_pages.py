@@ -93,15 +93,15 @@ def test_a_source_is_connected_by_plain_forms(app, ada, hub):
     hub.accepts.add("k3y-0f-acme")
     assert f'href="{SETUP}"' in ada.get("/").text
     begun = ada.post(SETUP, plugin="hub")
-    saved = ada.post(CONNECT, key="k3y-0f-acme", region="us", action="update")
-    tested = ada.post(CONNECT, action="test")
-    going = ada.post(CONNECT, action="next")
+    saved = ada.post(f"{CONNECT}/update", key="k3y-0f-acme", region="us")
+    tested = ada.post(f"{CONNECT}/test")
+    going = ada.post(f"{CONNECT}/next")
 
     assert begun.headers["location"] == CONNECT
     assert saved.headers["location"] == f"{CONNECT}?said=updated"
     assert "Connected to Acme." in tested.text
     assert going.headers["location"] == f"{SETUP}/step/more"
-    assert ada.post(f"{SETUP}/step/more", action="next").headers["location"] == "/sources/acme"
+    assert ada.post(f"{SETUP}/step/more/next").headers["location"] == "/sources/acme"
     page = ada.get("/sources/acme").text
     assert "America" in page
     assert app.registry.sources.usable() == ["acme", "globex"]
@@ -112,14 +112,22 @@ def test_a_source_is_connected_by_plain_forms(app, ada, hub):
 def test_the_wizard_of_an_integration_begins_with_the_source(app, ada):
     """Then it goes on to the authorization; each page knows the others."""
     made = ada.post("/integrations/new", name="desk", organization="acme", plugin="desk")
+    choosing = shown(ada.get(IN_WIZARD).text)
     begun = ada.post(IN_WIZARD, plugin="hub")
-    ada.post(f"{IN_WIZARD}/step/connect", key="right")
-    last = ada.post(f"{IN_WIZARD}/step/more", action="next")
+    connecting = shown(ada.get(f"{IN_WIZARD}/step/connect").text)
+    ada.post(f"{IN_WIZARD}/step/connect/update", key="right")
+    last = ada.post(f"{IN_WIZARD}/step/more/next")
 
     assert made.headers["location"] == f"{IN_WIZARD}?said=created"
     assert begun.headers["location"] == f"{IN_WIZARD}/step/connect"
     assert last.headers["location"] == "/integrations/desk/setup/authorize"
     page = ada.get("/integrations/desk/setup/authorize").text
+    # How many steps there are is said once it is known, and the line above them stays the same.
+    assert "Step 1" in choosing
+    assert " of " not in choosing.partition("Step 1")[2].partition("\n")[0]
+    assert re.search(r"Step \d of \d", connecting)
+    lines = {re.search(r"[^\n]+ · Desk", text)[0] for text in (choosing, connecting, shown(page))}
+    assert len(lines) == 1
     assert page.index("Connect Hub") < page.index("Authorize access</span>")
     assert ada.get("/integrations/desk/setup").url.endswith("/setup/authorize")
 
@@ -136,7 +144,7 @@ def test_a_wrong_key_is_refused_at_its_field(app, ada):
     """With the reason; what else was filled in is still there, the key is not."""
     ada.post(SETUP, plugin="hub")
 
-    answer = ada.post(CONNECT, key="a wr0ng key", region="us")
+    answer = ada.post(f"{CONNECT}/update", key="a wr0ng key", region="us")
 
     assert answer.status_code == 422
     assert re.search(r'name="key"[^>]*aria-describedby="h-key problem"[^>]*aria-invalid="true"', answer.text)
@@ -150,9 +158,9 @@ def test_nothing_given_and_nonsense_are_answered(app, ada):
     """No key, a wrong interval, a step and a platform that there are not."""
     ada.post(SETUP, plugin="hub")
 
-    assert "Key: nothing is given yet." in ada.post(CONNECT).text
-    ada.post(CONNECT, key="right")
-    wrong = ada.post(f"{SETUP}/step/more", poll_every="soon")
+    assert "Key: nothing is given yet." in ada.post(f"{CONNECT}/update").text
+    ada.post(f"{CONNECT}/update", key="right")
+    wrong = ada.post(f"{SETUP}/step/more/update", poll_every="soon")
     assert (wrong.status_code, "expected a duration" in wrong.text) == (422, True)
     assert ada.get(f"{SETUP}/step/nothing").status_code == 404
     for plugin in ("nothing", "desk", ""):
@@ -162,10 +170,10 @@ def test_nothing_given_and_nonsense_are_answered(app, ada):
 def test_what_is_sent_twice_is_done_once(app, ada):
     """The same form again, from another tab or by a double click."""
     ada.post(SETUP, plugin="hub")
-    ada.post(CONNECT, key="right")
+    ada.post(f"{CONNECT}/update", key="right")
 
     assert ada.post(SETUP, plugin="hub").headers["location"] == CONNECT
-    assert ada.post(CONNECT, region="").headers["location"] == f"{CONNECT}?said=unchanged"
+    assert ada.post(f"{CONNECT}/update", region="").headers["location"] == f"{CONNECT}?said=unchanged"
     assert app.registry.sources.usable() == ["acme", "globex"]
 
 
@@ -175,7 +183,7 @@ def test_a_step_of_a_source_that_was_removed_meanwhile(app, ada):
     page = ada.get(CONNECT)
     app.source_setup.remove("acme")
 
-    answer = ada.post(CONNECT, seen_on="/sources/acme", key="right")
+    answer = ada.post(f"{CONNECT}/update", seen_on="/sources/acme", key="right")
 
     assert page.status_code == 200
     assert answer.status_code == 422
@@ -191,7 +199,7 @@ def test_a_source_of_the_file_is_shown_with_its_place_and_not_changed(app, ada):
     assert re.search(r"<dt>Region</dt><dd>us</dd>", page)
     assert re.search(r"<dt>Key</dt><dd>set</dd>", page)
     assert "Remove" not in shown(page)
-    for address in ("/sources/globex/setup", "/sources/globex/setup/step/connect", "/sources/globex/remove"):
+    for address in ("/sources/globex/setup", "/sources/globex/setup/step/connect/update", "/sources/globex/remove"):
         assert "connector.yaml:10" in ada.get(address).text
         assert ada.post(address, seen_on="/sources/globex", key="other", plugin="hub").status_code == 422
     assert app.registry.sources.handle("globex")[1].settings.key.get_secret_value() == "right"
@@ -208,7 +216,14 @@ def test_one_that_is_not_used_because_of_the_file_is_said(app, ada):
     assert app.registry.sources.made("globex") is None
 
 
-CHANGES = (SETUP, CONNECT, f"{SETUP}/hand-over", "/sources/acme/reset", "/sources/acme/remove", "/sources/acme")
+CHANGES = (
+    SETUP,
+    f"{CONNECT}/update",
+    f"{SETUP}/hand-over",
+    "/sources/acme/reset",
+    "/sources/acme/remove",
+    "/sources/acme",
+)
 
 
 @pytest.mark.parametrize("address", CHANGES)
@@ -298,7 +313,7 @@ def test_activation_is_refused_without_a_source(app, ada):
     """It is listed with the rest that is missing, and leads to the step."""
     ada.post("/integrations/new", name="desk", organization="acme", plugin="desk")
 
-    answer = ada.post("/integrations/desk/setup/enable", action="activate")
+    answer = ada.post("/integrations/desk/setup/enable")
 
     assert answer.status_code == 303
     answer = ada.get(answer.headers["Location"])
@@ -338,6 +353,6 @@ def test_a_source_is_no_way_to_the_integration_of_the_same_name(app, ada):
     secrets = (SecretStr("the present one"), SecretStr("the former one"))
     app.store.integrations.put(replace(record, webhook_secrets=secrets))
 
-    ada.post(CONNECT, action="forget")
+    ada.post(f"{CONNECT}/forget")
 
     assert app.registry.entry("acme").record.webhook_secrets == secrets

@@ -66,7 +66,7 @@ def test_what_is_required_is_not_called_optional(served, admin):
     assert "Still required: Room." in shown(page)
     assert not re.search(r"<h1[^>]*>Fields <small>optional", page)
 
-    passed = admin.post(f"{STEP}/fields", action="next", **{"fields.room": "", "fields.seat": "3"})
+    passed = admin.post(f"{STEP}/fields/next", **{"fields.room": "", "fields.seat": "3"})
     assert passed.status_code == 422
     served.app.setup.change("helpdesk", lambda known: replace(known, answers={"fields": {"room": "12"}}))
 

@@ -45,6 +45,13 @@ class Form:
     values: tuple[object, object]
     #: What is typed again, since the page that asks does not keep it.
     again: dict[str, str] = field(default_factory=dict)
+    #: Which button sends it, where its page has several.
+    button: str = ""
+
+    @property
+    def to(self):
+        """Return where it is sent."""
+        return self.page + self.button
 
 
 def rules(app, direction):
@@ -62,20 +69,22 @@ FORMS = {
         STEP,
         "desk",
         lambda app: app.setup.answer("helpdesk", {"desk": "7"}),
-        {"desk": "9", "action": "update"},
+        {"desk": "9"},
         ("Desk 1", "Desk 7 (7)", "9"),
         lambda app: app.registry.entry("helpdesk").record.answers["desk"],
         ("7", "9"),
+        button="/update",
     ),
     "secret of a step": Form(
         "/integrations/helpdesk/setup/step/webhook",
         "webhook_secret",
         lambda app: app.setup.answer("helpdesk", {"webhook_secret": "another secret of theirs"}),
-        {"webhook_secret": "my own s3cret, which is long", "action": "update"},
+        {"webhook_secret": "my own s3cret, which is long"},
         ("Webhook secret", "Enter it again"),
         lambda app: app.registry.entry("helpdesk").record.webhook_secrets[0].get_secret_value(),
         ("another secret of theirs", "my own s3cret, which is long"),
         again={"webhook_secret": "my own s3cret, which is long"},
+        button="/update",
     ),
     "rules": Form(
         "/integrations/helpdesk/rules",
@@ -108,10 +117,11 @@ FORMS = {
         "/sources/acme/setup/step/more",
         "poll_every",
         lambda app: app.source_setup.answer("acme", {"poll_every": "50s"}),
-        {"poll_every": "90s", "action": "update"},
+        {"poll_every": "90s"},
         ("Interval", "50s", "90s"),
         lambda app: app.source_setup.answered("acme").answers["poll_every"],
         ("50s", "90s"),
+        button="/update",
     ),
 }
 
@@ -141,29 +151,31 @@ def test_the_second_sees_the_change_of_the_first(served, admin, name):
     sent = {**form_with(admin.get(form.page).text, "form_version", form.field), **form.mine}
     by_bob(served, form.theirs)
 
-    asked = admin.session.post(served.url + form.page, data=sent, timeout=20, allow_redirects=False)
+    asked = admin.session.post(served.url + form.to, data=sent, timeout=20, allow_redirects=False)
 
     assert asked.status_code == 409
     words = " ".join(shown(asked.text).split())
     assert "bob changed this" in words
     assert all(part in words for part in ("terminal", *form.says))
     assert form.now(served.app) == form.values[0]
-    assert f'href="{form.page}"' in asked.text
+    assert f'href="{form.to}"' in asked.text
     assert not any(secret in asked.text for secret in ("s3cret", "T0K3N", "of theirs"))
-    anyway = {**next(one for one in forms_of(asked.text) if "action" in one or form.field in one), **form.again}
-    saved = admin.session.post(served.url + form.page, data=anyway, timeout=20, allow_redirects=False)
+    anyway = {**next(one for one in forms_of(asked.text) if form.field in one), **form.again}
+    saved = admin.session.post(served.url + form.to, data=anyway, timeout=20, allow_redirects=False)
     assert saved.status_code == 303
     assert form.now(served.app) == form.values[1]
 
 
 def test_a_third_change_is_asked_about_again(served, admin):
     """Saving anyway overwrites what was shown, not what came after that."""
-    sent = {**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "11", "action": "update"}
+    sent = {**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "11"}
     by_bob(served, lambda app: app.setup.answer("helpdesk", {"desk": "12"}))
-    asked = admin.session.post(served.url + STEP, data=sent, timeout=20, allow_redirects=False)
+    asked = admin.session.post(f"{served.url}{STEP}/update", data=sent, timeout=20, allow_redirects=False)
     by_bob(served, lambda app: app.setup.answer("helpdesk", {"desk": "13"}))
 
-    again = admin.session.post(served.url + STEP, data=form_with(asked.text, "desk"), timeout=20, allow_redirects=False)
+    again = admin.session.post(
+        f"{served.url}{STEP}/update", data=form_with(asked.text, "desk"), timeout=20, allow_redirects=False
+    )
 
     assert (asked.status_code, again.status_code) == (409, 409)
     assert served.app.registry.entry("helpdesk").record.answers["desk"] == "13"
@@ -171,13 +183,13 @@ def test_a_third_change_is_asked_about_again(served, admin):
 
 def test_what_is_not_overwritten_is_not_asked_about(served, admin):
     """Another step, another integration, and one's own changes one after the other."""
-    sent = {**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "14", "action": "update"}
+    sent = {**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "14"}
     by_bob(served, lambda app: app.setup.answer("helpdesk", {"token": "of theirs"}))
     served.add("other", "acme")
     by_bob(served, lambda app: app.setup.answer("other", {"desk": "15"}))
 
-    first = admin.session.post(served.url + STEP, data=sent, timeout=20, allow_redirects=False)
-    answer = admin.post(STEP, **{**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "16"})
+    first = admin.session.post(f"{served.url}{STEP}/update", data=sent, timeout=20, allow_redirects=False)
+    answer = admin.post(f"{STEP}/update", **{**form_with(admin.get(STEP).text, "form_version", "desk"), "desk": "16"})
 
     assert (first.status_code, answer.status_code) == (303, 303)
     assert served.app.registry.entry("helpdesk").record.answers["desk"] == "16"
@@ -186,7 +198,7 @@ def test_what_is_not_overwritten_is_not_asked_about(served, admin):
 @pytest.mark.parametrize("version", ["", "x", "-1", "٣", "9" * 40])
 def test_a_version_that_is_none_saves_as_before(served, admin, version):
     """It is no proof of anything: who leaves it out overwrites what they did not see, as a command does."""
-    answer = admin.post(STEP, desk="17", action="update", form_version=version)
+    answer = admin.post(f"{STEP}/update", desk="17", form_version=version)
 
     assert answer.status_code == 303
 

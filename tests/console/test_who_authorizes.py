@@ -207,10 +207,10 @@ def test_another_account_is_seen_before_it_is_taken_over(served, admin):
     other = somebody(served, "ada", ADMIN)
     assert "Former Agent" in other.get(STEP).text
     assert "You approved" not in other.get(STEP).text
-    assert other.post(STEP, held=key, action="take").status_code == 400
-    assert admin.post(STEP, held="f" * 64, action="take").status_code == 400
+    assert other.post(f"{STEP}/take", seen_on=STEP, held=key).status_code == 400
+    assert admin.post(f"{STEP}/take", seen_on=STEP, held="f" * 64).status_code == 400
     assert account(served) == "Former Agent"
-    assert admin.post(STEP, held=key, action="take").headers["location"].endswith("said=authorized")
+    assert admin.post(f"{STEP}/take", seen_on=STEP, held=key).headers["location"].endswith("said=authorized")
     assert account(served) == "Desk Agent"
 
 

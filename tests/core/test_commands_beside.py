@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from connector_core.cli.beside.door import _may
 from connector_core.cli.main import _COMMANDS
 from connector_core.config import read_config
 from connector_core.config.values import DATABASE_PREFIX
+from connector_core.version import VERSION
 
 KEY = "secret_key: a passphrase of many letters\n"
 
@@ -229,3 +232,31 @@ def test_root_is_who_became_it(monkeypatch):
     monkeypatch.setenv("SUDO_USER", "ada")
 
     assert caller.who() == "ada"
+
+
+#: Each takes longer to load than to ask a daemon.
+NOT_TO_ASK = {
+    *("click", "pydantic", "importlib.metadata", "email", "zipfile", "json.tool", "logging", "pathlib", "subprocess"),
+    *("connector_core.face", "connector_core.contract", "connector_core.config", "connector_core.cli.main"),
+}
+MOST_TO_ASK = 12  # of our own modules
+
+
+def test_who_only_asks_loads_next_to_nothing(listener, tmp_path):
+    """A person waits for all of it: the whole command is a socket, JSON and a few files of ours."""
+    thread = listener({"version": VERSION})
+    code = (
+        "import sys; before = {*sys.modules}; from connector_core.cli.beside.caller import ask; ask(['status']);"
+        "print(*({*sys.modules} - before))"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    thread.join()
+    names = set(done.stdout.split())
+
+    assert "The daemon ended before" in done.stderr  # it was asked
+    assert names & NOT_TO_ASK == set()
+    assert len({name for name in names if name.startswith("connector_")}) <= MOST_TO_ASK, names

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from connector_core import EventType, Finding, Grant, Incident, IncidentEvent, Severity
-from connector_core.contract.models import Site
+from connector_core.contract.models import NOT_CHECKED, Site
 from connector_core.engine.circuits import Circuit
 from connector_core.health.refusals import events_route
 from connector_core.notify.conditions import Condition, Kind
 from connector_core.polling.conditions import Conditions
+from connector_core.polling.statuses import Word
 from connector_core.store import Breaker, Checkup, IntegrationState, Leg, SourceState, Target
 from connector_core.store.rows import write_time
 from tests.support.rows import sql
@@ -29,6 +30,11 @@ def conditions(app, organization="acme"):
     """Return what is so, by kind and integration."""
     found = Conditions(app.store, app.registry, app.poller, app.clock).of(organization)
     return {(one.kind, one.integration): one for one in found}
+
+
+def status_of(app):
+    """Return what pages and commands say of the integration."""
+    return app.statuses.of_entry(app.registry.entry("desk"), app.statuses.known())
 
 
 def note(app, **fields):
@@ -72,8 +78,19 @@ def test_an_integration_that_waits_for_somebody_is_blocked(app, clock, way):
         app.store.checkups.record(Checkup("desk", clock.now(), (found,)))
 
     (condition,) = conditions(app).values()
+    status = status_of(app)
 
     assert (condition.kind, condition.values["reason"]) == (Kind.INTEGRATION_BLOCKED, "Close status is missing.")
+    assert (status.word, status.sentence) == (Word.ACTION_NEEDED, condition.values["reason"])
+
+
+def test_what_a_check_could_not_try_is_no_condition_and_no_status(app, clock):
+    """Pages and messages go by one list of problems."""
+    found = Finding(code=NOT_CHECKED, severity=Severity.PROBLEM, title="Jira did not respond")
+    app.store.checkups.record(Checkup("desk", clock.now(), (found,)))
+
+    assert conditions(app) == {}
+    assert status_of(app).word is Word.ACTIVE
 
 
 def test_a_pause_that_ends_by_itself_blocks_nothing(app, clock):

@@ -41,8 +41,8 @@ class DeskSettings(Settings):
 class Site:
     """What each desk offers; a status list hangs on desk and kind."""
 
-    def __init__(self, kinds, statuses):
-        self.kinds, self.statuses = kinds, statuses
+    def __init__(self, kinds, statuses, required=()):
+        self.kinds, self.statuses, self.required = kinds, statuses, required
 
     def steps(self, answers):
         """Return the steps as they are with certain answers."""
@@ -56,7 +56,7 @@ class Site:
             return [Choice(value, value) for value in self.statuses.get((desk, kind), ())]
 
         def colours():
-            return [SetupField(value.key, value.key, "") for value in (SetupField(c.value, "", "") for c in statuses())]
+            return [SetupField(one.value, one.value, "", required=one.value in self.required) for one in statuses()]
 
         one, both = frozenset({"desk"}), frozenset({"desk", "kind"})
         desks = [Choice(name, name) for name in DESKS]
@@ -231,6 +231,25 @@ def test_another_change_is_held_until_the_later_steps_are_answered(setting):
 
     assert setting.stored.answers == {"desk": "3", "kind": "c", "status": "b"}
     assert (setting.stored.draft, setting.stored.state) == (None, IntegrationState.ACTIVE)
+
+
+def test_a_change_that_asks_for_another_row_is_held_until_the_row_has_an_answer(setting):
+    """The step is optional, and its rows are not: without one, every ticket would be refused."""
+    setting.site = Site(SITE.kinds, SITE.statuses, required={"b"})
+    flow = setting.flow
+    flow.answer("helpdesk", {"note": "Nothing that the row hangs on changed."})
+    assert (setting.stored.answers["note"], setting.stored.draft) == ("Nothing that the row hangs on changed.", None)
+
+    flow.answer("helpdesk", {"kind": "b", "status": "b"})
+
+    assert setting.stored.answers["kind"] == "a"
+    assert flow.missing("helpdesk") == []
+    assert flow.held("helpdesk").endswith("until these steps are answered: Extra.")
+
+    flow.answer("helpdesk", {"colours.b": "red"})
+
+    assert (setting.stored.answers["kind"], setting.stored.answers["colours"]) == ("b", {"b": "red"})
+    assert setting.stored.draft is None
 
 
 def test_a_draft_can_be_discarded(setting):

@@ -20,7 +20,9 @@ from connector_core.store import (
     Span,
     TimelineEntry,
     TimelineKind,
+    Waiting,
     as_one,
+    figures,
     postgres_schema,
     postgres_steps,
     steps,
@@ -143,6 +145,18 @@ def test_an_incident_that_is_only_looked_for_counts_when_it_begins(store, clock,
 
 
 # What waits
+
+
+def test_of_very_much_that_waits_only_so_much_is_counted(store, clock, monkeypatch):
+    """A page says that more do; since when the oldest waits is exact, and nothing of others is counted."""
+    lab = make_lab(store, clock)
+    tell(lab)
+    start = clock.now()
+
+    assert store.figures.waiting_of(["desk"]) == store.figures.waiting()["desk"]
+    monkeypatch.setattr(figures, "MOST_COUNTED", 0)
+    assert store.figures.waiting_of(["desk", "none"]) == Waiting(1, start)
+    assert store.figures.waiting_of(["none"]) == store.figures.waiting_of([]) == Waiting()
 
 
 def test_the_most_that_waits_is_kept_by_the_hour(store, clock):

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 from connector_core.demo.platform import SamplePlatform
 from connector_core.testing import SourceLife
-from connector_core.testing.conformance.ground import MovingClock
+from connector_core.testing.conformance.system import MovingClock
 
 
 class TestHTTPSourceLife(SourceLife):

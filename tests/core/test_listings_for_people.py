@@ -18,15 +18,23 @@ from tests.support.activation import active_record
 from tests.support.lanes_at_hand import open_links
 
 FILE = "secret_key: a passphrase of many letters\norganizations: {acme: {}}\n"
+SECRET = "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0"
 ANSWERS = {"service_desk": "10", "request_type": "25", "close_status": "10002"}
 LINKS = 3
 
 
 @pytest.fixture
-def run(tmp_path):
+def source():
+    """Return the settings of a source, none unless said."""
+    return {}
+
+
+@pytest.fixture
+def run(tmp_path, source):
     """Return a function that runs a command beside a database with an integration that has links."""
     path = tmp_path / "connector.yaml"
-    path.write_text(FILE)
+    told = json.dumps({"source": {"plugin": "http", "secret": SECRET, **source}} if source else {})
+    path.write_text(FILE.replace("{}", told))
     config, plugins = read_config(path)
     app = build_app(config, plugins, log=structlog.get_logger("test"))
     with closing(app.store):
@@ -65,3 +73,21 @@ def test_what_is_counted_is_counted_rightly(run):
     """One is no plural."""
     assert "fine (1 organization, 0 integrations)" in run("config", "check").stdout
     assert [counted(number, "finding") for number in (0, 1, 2)] == ["0 findings", "1 finding", "2 findings"]
+
+
+LIMITS = "accepts no change of the title, description, priority and status as its source is set up now"
+GATEWAY = "https://platform.example.com/api/incidents"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_said"), [({"secret": SECRET}, True), ({"callback_url": GATEWAY}, False)], ids=["without", "with"]
+)
+def test_which_changes_a_source_cannot_take_is_said_before_one_is_made(run, is_said):
+    """Beside its status, in its listing, and beside each field's rule; for scripts too. With a gateway nothing is."""
+    status, rules = run("status").stdout, run("integrations", "rules", "desk").stdout
+    (row,) = json.loads(run("status", "--json").stdout)["sources"]
+
+    assert (LIMITS in status) is is_said
+    assert (LIMITS in row["not_accepted"]) is (row["not_accepted"] != "") is is_said
+    assert ("accepts no change of the title: it stays on the ticket" in rules) is is_said
+    assert (LIMITS in json.loads(run("sources", "list", "--json").stdout)[0]["not_accepted"]) is is_said

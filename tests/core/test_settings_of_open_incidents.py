@@ -122,6 +122,7 @@ def test_open_incidents_keep_theirs_until_somebody_says_so(app, link):
 
     (one,) = preview.affected
     assert (preview.total, preview.unchanged, one.links) == (1, 0, ((link, "SUP-inc-1"),))
+    assert app.open_incidents.apart(NAME) == 1
     assert one.changed == {"close_status": ("Done", "Closed")}
     assert one.kept == {"desk": ("1", "2")}
     assert settings_of(app, link) == OLD

@@ -86,6 +86,7 @@ class One:
     has: str = ""
     webhook_registration: object = None
     is_locked: bool = False
+    is_disabled: bool = False
 
 
 def intake(*integrations, site=HERE.url, told=None, says_who=True):
@@ -111,6 +112,7 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
         )
         for one in integrations
     }
+    disabled = [entries.pop(one.name) for one in integrations if one.is_disabled]
 
     def accept(organization, given, at):
         assert organization
@@ -131,6 +133,7 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
     registry = SimpleNamespace(
         routes=lambda: {"fake"},
         listeners=lambda _: Listeners(entries, Index(entry.record for entry in entries.values())),
+        disabled=lambda _: iter(disabled),
         site=lambda entry: entry.record.site,
     )
     store = SimpleNamespace(
@@ -401,6 +404,23 @@ def test_without_a_signature_nobody_is_asked():
         with pytest.raises(WebhookRejected) as caught:
             entries.take_webhook("fake", replace(REQUEST, headers={"secret": ""}))
         assert (caught.value.status, caught.value.code) == (403, code)
+    assert stored == []
+
+
+@pytest.mark.parametrize("address", [None, "rests"])
+def test_what_a_disabled_integration_signed_is_refused_as_that(address):
+    """It is no wrong secret, wherever it came to; with the secret of none it still is."""
+    made, stored = intake(One("works", ("a",)), One("rests", ("b",), is_disabled=True))
+
+    with pytest.raises(WebhookRejected) as signed:
+        made.take_webhook("fake", REQUEST, address)
+    with pytest.raises(WebhookRejected) as forged:
+        made.take_webhook("fake", replace(REQUEST, headers={"secret": "c"}), address)
+
+    assert (signed.value.status, signed.value.reply, signed.value.code) == (403, "forbidden", "integration_disabled")
+    assert (forged.value.status, forged.value.reply) == (403, "forbidden")
+    assert (signed.value.integration, forged.value.integration) == ("rests", "")
+    assert forged.value.code == ("integration_unknown" if address else "signature_mismatch")
     assert stored == []
 
 

@@ -179,7 +179,7 @@ def test_what_changed_while_nobody_listened_is_caught_up(stage):
 
     stage.daemon.command("integrations", "disable", INTEGRATION)
     stage.sandbox.edit_ticket(ticket, title="While disabled")
-    until(lambda: "signature_mismatch" in stage.daemon.log_path.read_text())
+    until(lambda: "integration_disabled" in stage.daemon.log_path.read_text())
     stage.daemon.command("integrations", "enable", INTEGRATION)
     incident_shows(stage, incident, title="While disabled")
 

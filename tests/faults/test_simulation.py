@@ -12,7 +12,7 @@ from connector_core.inbound import intake, places
 from connector_core.registry.listeners import host
 from connector_core.registry.site_names import SiteNames
 from connector_core.store import lanes, life, shown_tickets
-from connector_core.testing import memory_desk
+from connector_core.testing import memory_tickets
 from tests.support.faults import simulation
 from tests.support.faults.simulated_nodes import WAYS, TwoNodes
 from tests.support.faults.simulated_sides import SimulatedDesk
@@ -153,12 +153,12 @@ def test_a_desk_that_closes_without_a_look_is_seen(monkeypatch):
 def test_a_desk_that_shows_hidden_fields_as_empty_is_seen(monkeypatch):
     """The simulation is sharp: in this history a hidden description is told as empty, and synced."""
     assert play(7, history(7)) is None
-    told_in_part = memory_desk.without
+    told_in_part = memory_tickets.without
 
     def told_as_empty(whole, unshown):
         return told_in_part(whole, unshown).model_copy(update={"unknown": frozenset()})
 
-    monkeypatch.setattr(memory_desk, "without", told_as_empty)
+    monkeypatch.setattr(memory_tickets, "without", told_as_empty)
 
     failure = play(7, history(7))
 

@@ -74,10 +74,8 @@ class Host(Machine):
         place = self.at(f"srv/{name}")
         place.mkdir(exist_ok=True)
         files = [shutil.copy(path, place) for path in product(wheels)]
-        # Until a version is raised both have the same one, and pip would leave what is there.
-        again = ("--force-reinstall", "--no-deps")
         inside = [f"/srv/{name}/{Path(path).name}" for path in files]
-        self.must(PIP, "install", "--quiet", "--no-index", *again, *inside)
+        self.must(PIP, "install", "--quiet", "--no-index", *inside)
         self.must(PIP, "check")
 
     def connector(

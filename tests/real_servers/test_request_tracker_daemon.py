@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
-from connector_core.kit.steps import filled_script
+from connector_core.kit.scripts import filled_script
 from connector_core.kit.texts import packaged
 from connector_core.plugins import load_plugins
 from connector_request_tracker_sandbox import RequestTrackerSandbox
@@ -164,7 +164,7 @@ def script_of(stage, name):
     """Return the script that set-up hands out, as a person has it shown with its secret and copies it."""
     visitor = Visitor(stage.daemon.url)
     assert visitor.log_in("admin", stage.environ["DEMO_CONSOLE_PASSWORD"]).status_code == 303
-    page = visitor.post(f"/integrations/{name}/setup/step/webhook", action="reveal").text
+    page = visitor.post(f"/integrations/{name}/setup/step/webhook/reveal").text
     return html.unescape(re.search(r'data-copy="([^"]*HMAC[^"]*|[^"]*hmac_sha256_hex[^"]*)"', page)[1])
 
 

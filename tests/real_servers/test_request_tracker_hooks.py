@@ -214,15 +214,15 @@ def test_a_persons_change_is_not_written_over(site, desk):
 
 def test_a_change_between_look_and_write_is_not_written_over(site, desk):
     """The version that was read is named with each write (If-Match): a stale one writes nothing."""
-    from connector_request_tracker.writing import Ticket  # noqa: PLC0415 - the only test that looks inside
+    from connector_request_tracker.desk import Tracker  # noqa: PLC0415 - the only test that looks inside
 
     ticket, _, _ = desk.open()
-    read = Ticket(desk.integration, ticket)
-    read.read()
+    tracker = Tracker(desk.integration)
+    tracker.read(ticket)
     site.write_comment(ticket.id, "On it", internal=True)
 
     with pytest.raises(TicketChanged):
-        read.write({T: "Ours"})
+        tracker.write(ticket, {T: "Ours"})
 
     assert site.ticket(ticket.id)["title"] == "Display off"
 
@@ -620,7 +620,7 @@ def test_what_set_up_asks(site, plugin, handle):
     queues = [choice.value for choice in asked["queue"].load()]
     statuses = [choice.value for choice in asked["close_status"].load()]
 
-    assert steps["site"].before_authorization
+    assert steps["account"].before_authorization
     assert asked["address"].needs_again == {"token"}
     assert {QUEUE, STAGED_QUEUE} <= set(queues)
     assert HIDDEN_QUEUE not in queues
@@ -658,7 +658,7 @@ def test_tickets_are_found_marked_and_listed(desk, site):
 
 def test_all_pages_of_marks_are_listed(desk, monkeypatch):
     """From where the last one ended; tickets without a mark are only counted."""
-    monkeypatch.setattr("connector_request_tracker.marks.PAGES", replace(PAGES, size=2))
+    monkeypatch.setattr("connector_request_tracker.desk.PAGES", replace(PAGES, size=2))
     ours = {ticket.id: marker for ticket, _, marker in (desk.open() for _ in range(3))}
     listed, seen, cursor, pages = {}, 0, None, 0
     while pages == 0 or cursor is not None:

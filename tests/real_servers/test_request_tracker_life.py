@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser
 
-from connector_core.kit.steps import filled_script
+from connector_core.kit.scripts import filled_script
 from connector_core.kit.texts import packaged
 from connector_core.plugins import Plugin
 from connector_core.testing import BrowserSetup, DaemonLife, TicketingLife
-from connector_core.testing.conformance.ground import MovingClock
+from connector_core.testing.conformance.system import MovingClock
 from connector_core.testing.trials import try_mutants
 from connector_request_tracker_sandbox import RequestTrackerSandbox
 from tests.support.browser import open_browser

@@ -118,9 +118,9 @@ def _setup_answer(trace):
             served.restart()
             admin = Visitor(served.url)
             admin.log_in("ada", ADMIN)
-            form = {"form_token": admin.form_token(step), "desk": "2", "action": "update"}
+            form = {"form_token": admin.form_token(step), "desk": "2"}
             trace.begin_anew()
-            answer = admin.session.post(f"{served.url}{step}", data=form, timeout=20, allow_redirects=False)
+            answer = admin.session.post(f"{served.url}{step}/update", data=form, timeout=20, allow_redirects=False)
         assert answer.headers["location"].endswith("said=updated")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from connector_core.cli.beside.given import in_place
 from connector_core.cli.beside.place import address, socket_of
 from connector_core.cli.beside.wire import CREDENTIALS, SHARED_VARIABLES, Broken, receive, send
+from connector_core.version import VERSION
 
 if TYPE_CHECKING:
     from connector_core.cli.beside.terminal import Terminal
@@ -104,14 +105,11 @@ def _can_be_trusted(connection: socket.socket, path: str) -> bool:
 
 def _is_ours(greeting: dict[str, Any]) -> bool:
     """Return whether the daemon is of this version; a command of another one looks for itself, and says so."""
-    from importlib.metadata import version  # noqa: PLC0415 - when there is a daemon only
-
-    ours = version("connector-core")
-    if greeting.get("version") == ours:
-        return True
     theirs = str(greeting.get("version"))
+    if theirs == VERSION:
+        return True
     print(
-        f"The daemon is of version {theirs}, this command of {ours}: start the daemon again after an update.",
+        f"The daemon is of version {theirs}, this command of {VERSION}: start the daemon again after an update.",
         file=sys.stderr,
     )
     return False

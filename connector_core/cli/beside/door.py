@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -9,17 +10,19 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from connector_core.cli.beside import files
 from connector_core.cli.beside.place import address
 from connector_core.cli.beside.wire import CREDENTIALS, SHARED_VARIABLES, STREAMS, Broken, receive, send
+from connector_core.contract.errors import ConfigError
 from connector_core.store.filelock import FileLock
+from connector_core.version import VERSION
 
 #: A caller, who is root or our own user, has so long to say what it wants: it may ask somebody for a secret first.
 ASKED_WITHIN_S = 600.0
@@ -68,7 +71,10 @@ def make_door(path: str, config: Path) -> Door:
 class _Attendant:
     def __init__(self, path: str, config: Path, ended: int) -> None:
         self._path, self._config, self._ended = path, config, ended
-        self._to_load = _needed()
+        self._to_load: list[Callable[[], object]] = [
+            *(partial(import_module, name) for name in _needed()),
+            self._read_once,
+        ]
 
     def attend(self) -> None:
         """Wait until the daemon says so, listen, and go when it has gone."""
@@ -104,7 +110,7 @@ class _Attendant:
                 return
             if not ready:
                 wait = 0  # one after the other, while nobody calls
-                import_module(self._to_load.pop())
+                self._to_load.pop(0)()
                 continue
             connection, _ = listener.accept()
             with connection:
@@ -112,6 +118,17 @@ class _Attendant:
                     listener.close()
                     os.close(self._ended)
                     _serve(connection, self._config)
+
+    def _read_once(self) -> None:
+        """Read the file as each command will: plugins are loaded, models built. What fails is for a command to say."""
+        from connector_core.config.load import peek, read_leniently  # noqa: PLC0415 - as all that commands need
+        from connector_core.logs import configure_logging  # noqa: PLC0415 - as above
+
+        configure_logging("error")
+        with suppress(ConfigError):
+            read_leniently(peek(self._config, {}), {})
+        gc.collect()
+        gc.freeze()  # what was loaded is no garbage of any command
 
     def _has_ended(self, within_s: float) -> bool:
         return bool(select.select([self._ended], [], [], within_s)[0])
@@ -141,7 +158,7 @@ def _serve(connection: socket.socket, config: Path) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         connection.settimeout(ASKED_WITHIN_S)
-        send(connection, {"version": version("connector-core")})
+        send(connection, {"version": VERSION})
         request, streams = receive(connection)
         if len(streams) not in {STREAMS, STREAMS + 1} or not _is_same(str(request.get("config")), config):
             send(connection, {"elsewhere": True})

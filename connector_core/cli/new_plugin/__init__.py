@@ -11,6 +11,7 @@ from pathlib import Path
 from connector_core.contract.errors import ConfigError
 from connector_core.demo.sandboxes import ENTRY_POINT_GROUP
 from connector_core.plugins import PluginSet
+from connector_core.version import VERSION
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIX = ".txt"  # so that nothing takes a template for what it becomes
@@ -70,7 +71,7 @@ def _words(name: str) -> dict[str, str]:
         "@dist@": f"connector-{name.replace('_', '-')}",
         "@title@": " ".join(part.capitalize() for part in parts),
         "@class@": "".join(part.capitalize() for part in parts),
-        "@core@": ".".join(metadata.version("connector-core").split(".")[:2]),
+        "@core@": VERSION,
     }
 
 

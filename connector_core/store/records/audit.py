@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Via(StrEnum):
-    """From where somebody acts."""
+    """From where someone acts."""
 
     CONSOLE = "console"
     SIGN_ON = "console, by single sign-on"
@@ -34,7 +34,7 @@ class Subject(StrEnum):
 
 
 class Act(StrEnum):
-    """What somebody did."""
+    """What someone did."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -108,7 +108,7 @@ class AuditFilter:
 
 
 class Overtaken(Exception):
-    """Somebody else changed what is to be overwritten since it was looked at; nothing was stored.
+    """Someone else changed what is to be overwritten since it was looked at; nothing was stored.
 
     It is not of the connector's tree: whoever catches those shows what went wrong, and here nothing did. `entries` are
     their changes, `mine` what was to be written, `secrets` the names of what is secret in it.
@@ -120,7 +120,7 @@ class Overtaken(Exception):
         mine: Mapping[str, tuple[str | None, str | None]],
         secrets: frozenset[str],
     ) -> None:
-        super().__init__("Somebody else changed this meanwhile.")
+        super().__init__("Someone else changed this meanwhile.")
         self.entries = tuple(entries)
         self.mine = mine
         self.secrets = secrets

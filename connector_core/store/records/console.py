@@ -101,7 +101,7 @@ class Application:
 
 @dataclass(frozen=True)
 class SetupLink:
-    """A set-up link: one step of an integration or of an organization's source, for somebody without a login, once.
+    """A set-up link: one step of an integration or of an organization's source, for someone without an account, once.
 
     `name` is that of the integration, or of the organization whose source it is.
     """

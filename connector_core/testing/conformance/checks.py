@@ -12,14 +12,8 @@ from connector_core.contract.models import FieldName
 from connector_core.contract.sandboxes import Sandbox, SandboxAbility
 from connector_core.demo.sandboxes import open_sandbox
 from connector_core.plugins import Plugin, load_plugins
-from connector_core.testing.conformance.ground import (
-    Caller,
-    Ground,
-    MovingClock,
-    System,
-    make_ground,
-    make_system,
-)
+from connector_core.testing.conformance.ground import Ground, make_ground
+from connector_core.testing.conformance.system import Caller, MovingClock, System, make_system
 
 #: What a plugin, or its vendor, may not be able to do; the key of a reason in `cannot`.
 ABILITIES = MappingProxyType(

@@ -9,7 +9,8 @@ from connector_core.contract.errors import WebhookRejected
 from connector_core.contract.models import Delivery
 from connector_core.testing.conformance.catcher import Caught
 from connector_core.testing.conformance.checks import Checks, needs
-from connector_core.testing.conformance.ground import OTHER_SECRET, WEBHOOK_SECRET, Opened
+from connector_core.testing.conformance.ground import OTHER_SECRET, Opened
+from connector_core.testing.conformance.system import WEBHOOK_SECRET
 
 DAY_S = 86_400.0
 #: What a delivery is known by.

@@ -20,7 +20,8 @@ from connector_core.contract.models import (
     TicketSnapshot,
 )
 from connector_core.testing.conformance import changes
-from connector_core.testing.conformance.ground import WEBHOOK_SECRET, secrets_of
+from connector_core.testing.conformance.ground import secrets_of
+from connector_core.testing.conformance.system import WEBHOOK_SECRET
 
 # Calls a hook as the plugin would answer.
 Truth = Callable[..., Any]

@@ -15,7 +15,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.models import EventType, Incident, IncidentEvent, Poll
 from connector_core.contract.sandboxes import SourceSandbox
 from connector_core.testing.conformance.faults import FaultySession
-from connector_core.testing.conformance.ground import Caller, MovingClock
+from connector_core.testing.conformance.system import Caller, MovingClock
 from connector_core.testing.handle import make_source
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import EventType, IncidentEvent, Poll, UpdateOutcome
 from connector_core.testing.conformance import lies, session_lies
-from connector_core.testing.conformance.mutants import Mutant
+from connector_core.testing.conformance.liar import Mutant
 
 
 def _events(change: Any) -> lies.Lie:

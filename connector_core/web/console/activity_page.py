@@ -76,6 +76,7 @@ class Line:
     """An entry in words, and what came of it as label and tone; empty where nothing was to be done."""
 
     happened: Happened
+    side: str
     text: str
     details: Sequence[Detail]
     result: str
@@ -144,9 +145,10 @@ def _all(visit: Visit) -> list[Happened]:
 
 def _line(visit: Visit, one: Happened) -> Line:
     """Put an entry into words, the same as the page of its link does."""
-    said = told(one.entry, visit.app.registry.names(one.integration_id, one.organization))
+    names = visit.app.registry.names(one.integration_id, one.organization)
+    said = told(one.entry, names)
     label, tone = next(((label, tone) for label, tone, kinds in RESULTS.values() if one.entry.kind in kinds), ("", ""))
-    return Line(one, said.text, said.details, label, tone)
+    return Line(one, said.side, said.text, said.details, label, tone)
 
 
 def _detail(detail: Detail) -> object:

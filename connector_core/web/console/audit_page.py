@@ -32,6 +32,7 @@ def show(visit: Visit) -> Response:
         older=urlencode(older),
         narrowed=urlencode(asked),
         linked={entry.id: _address(entry) for entry in found},
+        names={entry.id: _name(visit, entry) for entry in found},
     )
 
 
@@ -75,6 +76,14 @@ def _wanted(visit: Visit) -> AuditFilter:
         wanted = replace(wanted, before=int(given["before"]))
     allowed = visit.user.organizations
     return wanted if allowed is None else replace(wanted, organizations=sorted(allowed))
+
+
+def _name(visit: Visit, entry: AuditEntry) -> str:
+    """Return what people call what was changed; its id where it has no other name, or was removed."""
+    registry, name = visit.app.registry, entry.about.name
+    if entry.about.subject is Subject.INTEGRATION:
+        return registry.title_of(name)
+    return registry.organization_name(name) if entry.about.subject in {Subject.SOURCE, Subject.ROUTING} else name
 
 
 def _address(entry: AuditEntry) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.setup.authorizing import Initiator, Sent
-from connector_core.store import NEEDS_AUTHORIZATION, Begun, IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, Authorization, Begun, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
-from connector_core.web.console.visits import NotVisible, Visit, go
-from connector_core.web.console.wizard_steps import AUTHORIZE, way
+from connector_core.web.console.visits import Handler, NotVisible, Visit, go
+from connector_core.web.console.wizard_steps import AUTHORIZE, addresses_of_integration, way
 from connector_core.web.console.words import Problem, problem_of
 
 
@@ -27,41 +28,73 @@ def show(visit: Visit) -> Response:
     return page(visit, seen)
 
 
-def start(visit: Visit) -> Response:
-    """Send the person to the other side, or settle on one of several sites."""
-    seen = visible.usable(visit, visit.named("integration"))
-    address = f"/integrations/{seen.id}/setup/{AUTHORIZE}"
-    try:
-        if "site" in visit.form:
-            visit.app.authorizing.choose_site(seen.id, visit.form["site"])
-            visit.app.engine.nudge()
-            return go(address, "updated")
-        if "held" in visit.form:
-            return _settle(visit, seen, address)
-        answer = visit.app.authorizing.start(seen.id, initiator(visit), other_account="other_account" in visit.form)
-    except ConnectorError as exc:
-        return page(visit, seen, problem_of(exc))
+def _told_here(act: Callable[[Visit, Usable], Response]) -> Handler:
+    """Make a handler of a button, which says on the step's page what stands in the way."""
+
+    def handle(visit: Visit) -> Response:
+        seen = visible.usable(visit, visit.named("integration"))
+        try:
+            return act(visit, seen)
+        except ConnectorError as exc:
+            return page(visit, seen, problem_of(exc))
+
+    return handle
+
+
+@_told_here
+def start(visit: Visit, seen: Usable) -> Response:
+    """Send the person to the other side."""
+    return _begin(visit, seen, other_account=False)
+
+
+@_told_here
+def start_with_other(visit: Visit, seen: Usable) -> Response:
+    """Send the person to the other side, and take another account than the present one."""
+    return _begin(visit, seen, other_account=True)
+
+
+def _begin(visit: Visit, seen: Usable, *, other_account: bool) -> Response:
+    answer = visit.app.authorizing.start(seen.id, initiator(visit), other_account=other_account)
     if isinstance(answer, Sent):
         return visit.page("leaving.html", address=answer.url, host=urlsplit(answer.url).netloc)
-    visit.app.engine.nudge()
-    return go(address, "authorized")
+    return _done(visit, seen, "authorized")
 
 
-def _settle(visit: Visit, seen: Usable, address: str) -> Response:
-    """Take over, or leave, what came back for another account: exactly what the page showed."""
+@_told_here
+def choose_site(visit: Visit, seen: Usable) -> Response:
+    """Settle on one of several sites."""
+    visit.app.authorizing.choose_site(seen.id, visit.form.get("site", ""))
+    return _done(visit, seen, "updated")
+
+
+@_told_here
+def take(visit: Visit, seen: Usable) -> Response:
+    """Take over what came back for another account: exactly what the page showed."""
+    visit.app.authorizing.take(_held(visit, seen))
+    return _done(visit, seen, "authorized")
+
+
+@_told_here
+def drop(visit: Visit, seen: Usable) -> Response:
+    """Leave what came back for another account."""
+    visit.app.authorizing.drop(_held(visit, seen))
+    return go(addresses_of_integration(visit, seen.id).page(AUTHORIZE), "unchanged")
+
+
+def _held(visit: Visit, seen: Usable) -> Authorization:
     held = visit.app.authorizing.held(seen.id, initiator(visit))
-    if held is None or held.key != visit.form["held"]:
+    if held is None or held.key != visit.form.get("held"):
         raise ConfigError(
             "This approval has expired or was settled already.",
             code="held_no_more",
             fix="Click Authorize access to start again.",
         )
-    if visit.form.get("action") != "take":
-        visit.app.authorizing.drop(held)
-        return go(address, "unchanged")
-    visit.app.authorizing.take(held)
+    return held
+
+
+def _done(visit: Visit, seen: Usable, said: str) -> Response:
     visit.app.engine.nudge()
-    return go(address, "authorized")
+    return go(addresses_of_integration(visit, seen.id).page(AUTHORIZE), said)
 
 
 def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:

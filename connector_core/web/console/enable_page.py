@@ -18,7 +18,16 @@ from connector_core.web.console.rules_page import not_accepted, unchangeable, wa
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
-from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, SOURCE, Mark, Way, source_steps, way
+from connector_core.web.console.wizard_steps import (
+    AUTHORIZE,
+    ENABLE,
+    SOURCE,
+    Mark,
+    Way,
+    addresses_of_integration,
+    source_steps,
+    way,
+)
 from connector_core.web.console.words import advice
 
 
@@ -39,15 +48,19 @@ def show(visit: Visit) -> Response:
 def activate(visit: Visit) -> Response:
     """Check everything; activate, or list what is missing."""
     seen = visible.usable(visit, visit.named("integration"))
-    if visit.form.get("action") == "check":
-        visit.app.setup.check(seen.id)
-        return go(f"/integrations/{seen.id}/setup/{ENABLE}?checked=1")
     try:
         visit.app.setup.enable(seen.id)
     except NotReady:  # what was found is stored
-        return go(f"/integrations/{seen.id}/setup/{ENABLE}?refused=1")
+        return go(f"{addresses_of_integration(visit, seen.id).page(ENABLE)}?refused=1")
     visit.app.engine.nudge()
-    return go(f"/integrations/{seen.id}", "activated")
+    return go(visit.at("integration", integration=seen.id), "activated")
+
+
+def check(visit: Visit) -> Response:
+    """Check an active integration again."""
+    seen = visible.usable(visit, visit.named("integration"))
+    visit.app.setup.check(seen.id)
+    return go(f"{addresses_of_integration(visit, seen.id).page(ENABLE)}?checked=1")
 
 
 def checked(visit: Visit, seen: Usable, findings: Sequence[Finding]) -> list[Checked]:

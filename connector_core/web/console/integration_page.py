@@ -131,7 +131,7 @@ def _page(visit: Visit, seen: Seen) -> Response:
         last_test=last_test,
         test_verdict="" if last_test is None else verdict(last_test),
         checked_at=last.at if last is not None else None,
-        apart=visit.app.open_incidents.preview(seen.id).total if seen.entry is not None else 0,
+        apart=visit.app.open_incidents.apart(seen.id) if seen.entry is not None else 0,
         was_applied=bool(store.link_settings.runs(seen.id)),
         last_run=_last_read(visit, seen),
         held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",

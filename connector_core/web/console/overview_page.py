@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import Response
 
 from connector_core.store import Figures, Span, Waiting, as_one
+from connector_core.store.figures import MOST_COUNTED
 from connector_core.web.console import visible
 from connector_core.web.console.charts import Chart, Series, Slot, bars, lines, spoken
 from connector_core.web.console.visible import Seen
@@ -88,6 +89,11 @@ class Past:
         return as_one(self.figures)
 
     @property
+    def waiting_now(self) -> str:
+        """How many changes wait by now, so far as they are counted."""
+        return f"{MOST_COUNTED:,}+" if self.now.changes > MOST_COUNTED else f"{self.now.changes:,}"
+
+    @property
     def oldest_now(self) -> str:
         """How long the oldest change waits by now."""
         return spoken((self.at - self.now.since).total_seconds()) if self.now.since is not None else "none"
@@ -115,9 +121,8 @@ def past(visit: Visit, period: Period, integration_id: str = "") -> Past:
         place = (_moment(start) - starts[0]) // period.size
         if 0 <= place < len(parts):  # a clock that was set back left hours that are yet to come
             parts[place].append(figures)
-    waits = store.figures.waiting()
     mine = {seen.id for seen in visible.integrations(visit)} if not integration_id else {integration_id}
-    return Past(period, starts, [as_one(some) for some in parts], _all(waits, mine), now, integration_id)
+    return Past(period, starts, [as_one(some) for some in parts], store.figures.waiting_of(mine), now, integration_id)
 
 
 def show(visit: Visit) -> Response:
@@ -175,7 +180,7 @@ def cards(found: Past, to: tuple[str, str]) -> Sequence[Card]:
         Card(
             "backlog",
             "Waiting changes",
-            [Total("Now", "", f"{found.now.changes:,}"), Total("Most at once", "one", f"{total.waiting:,}")],
+            [Total("Now", "", found.waiting_now), Total("Most at once", "one", f"{total.waiting:,}")],
             bars([Series("most at once", "one", [one.waiting for one in figures])], slots),
         ),
         Card(
@@ -214,13 +219,6 @@ def _counts(  # noqa: PLR0913, PLR0917 - a chart, and where it leads
 
 def _time(seconds: float | None) -> str:
     return "none" if seconds is None else spoken(seconds)
-
-
-def _all(waits: Mapping[str, Waiting], mine: set[str]) -> Waiting:
-    """Return what waits of some integrations together."""
-    some = [one for name, one in waits.items() if name in mine]
-    since = min((one.since for one in some if one.since is not None), default=None)
-    return Waiting(sum(one.changes for one in some), since)
 
 
 def _moment(start: str) -> datetime:

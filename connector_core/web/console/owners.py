@@ -11,8 +11,11 @@ from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.wizard_steps import (
     SOURCE,
+    Addresses,
     Mark,
     Way,
+    addresses_of_integration,
+    addresses_of_source,
     refuse_in_file,
     source_marks,
     source_steps,
@@ -32,8 +35,8 @@ class Crumb:
 class Owner:
     """What the pages of the wizard need to know of what they set up.
 
-    `steps_at` begins the addresses of its own steps, `mark` the names of their marks. `seen` is the integration; None
-    where a source is set up, also on the way to an integration.
+    `mark` begins the names of its own steps' marks. `seen` is the integration; None where a source is set up, also on
+    the way to an integration.
     """
 
     name: str
@@ -43,7 +46,7 @@ class Owner:
     record: Answered
     way: Way
     crumb: Crumb
-    steps_at: str
+    addresses: Addresses
     hand_over_at: str
     mark: str = ""
     place: str = ""
@@ -52,9 +55,9 @@ class Owner:
     can_test: bool = False
     seen: Usable | None = None
 
-    def address(self, step: SetupStep) -> str:
-        """Return the page of a step of its own."""
-        return f"{self.steps_at}/{step.key}"
+    def address(self, step: SetupStep, button: str = "") -> str:
+        """Return the page of a step of its own, or where one of its buttons leads."""
+        return self.addresses.step(step.key, button)
 
     @property
     def is_in_file(self) -> bool:
@@ -69,7 +72,7 @@ class Owner:
 
 def of_integration(visit: Visit, seen: Usable) -> Owner:
     """Return an integration that is set up."""
-    base = f"/integrations/{seen.id}/setup"
+    addresses = addresses_of_integration(visit, seen.id)
     return Owner(
         name=seen.id,
         organization_name=seen.organization_name,
@@ -77,9 +80,9 @@ def of_integration(visit: Visit, seen: Usable) -> Owner:
         flow=visit.app.setup,
         record=seen.record.with_draft(),
         way=way(visit, seen.entry),
-        crumb=Crumb(seen.title, f"/integrations/{seen.id}"),
-        steps_at=f"{base}/step",
-        hand_over_at=f"{base}/hand-over",
+        crumb=Crumb(seen.title, visit.at("integration", integration=seen.id)),
+        addresses=addresses,
+        hand_over_at=addresses.page("hand_over"),
         place=seen.place if seen.is_in_file else "",
         is_authorized=seen.entry.is_authorized(visit.app.store.grants.get(seen.id)),
         is_active=seen.record.state is IntegrationState.ACTIVE,
@@ -87,16 +90,17 @@ def of_integration(visit: Visit, seen: Usable) -> Owner:
     )
 
 
-def of_source(visit: Visit, organization: str, seen: Usable | None) -> Owner:
-    """Return the source of an organization that is set up, alone or on the way to an integration.
+def source_named(visit: Visit) -> Owner:
+    """Return the source that an address is about, alone or on the way to an integration.
 
     Raises:
+        NotVisible: there is none, or not for this person.
         ConfigError: none was begun, or the file has one.
     """
+    organization, seen = organization_named(visit)
     flow = visit.app.source_setup
     record = flow.answered(organization)
     plugin = visit.app.plugins.get(record.plugin)
-    base = source_base(organization, seen)
     return Owner(
         name=organization,
         organization_name=visible.organizations(visit)[organization],
@@ -105,15 +109,15 @@ def of_source(visit: Visit, organization: str, seen: Usable | None) -> Owner:
         record=record,
         way=source_way(visit, organization, seen),
         crumb=_crumb(visit, organization, seen),
-        steps_at=f"{base}/step",
-        hand_over_at=f"/sources/{organization}/setup/hand-over",
+        addresses=source_addresses(visit, organization, seen),
+        hand_over_at=visit.at("source.setup.hand_over", organization=organization),
         mark=f"{SOURCE}.",
         can_test=plugin.implements("check_source"),
     )
 
 
-def source_named(visit: Visit) -> tuple[str, Usable | None]:
-    """Return the organization that an address is about, and the integration if it stands on the way to one.
+def organization_named(visit: Visit) -> tuple[str, Usable | None]:
+    """Return the organization whose source an address is about, and the integration if it stands on the way to one.
 
     Raises:
         NotVisible: there is none, or not for this person.
@@ -124,9 +128,9 @@ def source_named(visit: Visit) -> tuple[str, Usable | None]:
     return visible.source(visit, visit.named("organization")).organization, None
 
 
-def source_base(organization: str, seen: Usable | None) -> str:
-    """Return what the addresses of the source's pages begin with."""
-    return f"/sources/{organization}/setup" if seen is None else f"/integrations/{seen.id}/setup/{SOURCE}"
+def source_addresses(visit: Visit, organization: str, seen: Usable | None) -> Addresses:
+    """Return where a source is set up."""
+    return addresses_of_source(visit, organization, "" if seen is None else seen.id)
 
 
 def source_way(visit: Visit, organization: str, seen: Usable | None) -> Way:
@@ -134,14 +138,16 @@ def source_way(visit: Visit, organization: str, seen: Usable | None) -> Way:
     steps = source_steps(visit, organization)
     if seen is not None:
         return Way(way(visit, seen.entry).marks, steps, f"{SOURCE}.")
-    marks = source_marks(visit, organization, source_base(organization, None))
+    marks = source_marks(source_addresses(visit, organization, None), organization)
     is_there = organization in visit.app.registry.sources.usable()
-    address = f"/sources/{organization}"
+    address = visit.at("source", organization=organization)
     marks.append(Mark("status", "Connection", "Test it, and see how it stands.", address, is_there))
     return Way(marks, steps, f"{SOURCE}.")
 
 
 def _crumb(visit: Visit, organization: str, seen: Usable | None) -> Crumb:
     if seen is not None:
-        return Crumb(seen.title, f"/integrations/{seen.id}")
-    return Crumb(f"Source of {visible.organizations(visit)[organization]}", f"/sources/{organization}")
+        return Crumb(seen.title, visit.at("integration", integration=seen.id))
+    return Crumb(
+        f"Source of {visible.organizations(visit)[organization]}", visit.at("source", organization=organization)
+    )

@@ -52,6 +52,7 @@ class Question:
     may_be_typed: bool = False
     is_fixed: bool = False
     when_empty: str = ""
+    unanswered: str = ""
     is_advanced: bool = False
     is_many: bool = False
     level: int = 0
@@ -102,8 +103,8 @@ def questions(
     flow: StepFlow, record: Answered, step: SetupStep, given: Mapping[str, str], *, fetch: bool
 ) -> list[Question]:
     """Return the questions of a step; `given` are answers that are not saved yet."""
-    labels = flow.labels(record.id)
-    return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
+    asking = _Asking(record, flow.labels(record.id), given, fetch)
+    return [asking.question(asked) for asked in step.fields]
 
 
 def remember_labels(flow: StepFlow, record: Answered, asked: Sequence[Question]) -> None:
@@ -126,82 +127,83 @@ def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Problem | No
         return (), problem_of(exc)
 
 
-def _group(  # noqa: PLR0913 - as one question
-    flow: StepFlow,
-    record: Answered,
-    asked: SetupField,
-    labels: Mapping[tuple[str, str], str],
-    given: Mapping[str, str],
-    *,
-    fetch: bool,
-) -> Question:
-    """Return a group with its rows; those that were answered and are no longer there stay to be taken away."""
-    rows, problem = _fetched(lambda: fetch_rows(asked)) if fetch else ((), None)
-    listed = {row.key for row in rows}
-    kept = record.answers.get(asked.key)
-    left = [f"{asked.key}{ROW}{name}" for name in (kept if isinstance(kept, Mapping) else ())]
-    shown = [
-        *rows,
-        *(SetupField(key, labels.get((key, ""), key), "", required=False) for key in left if key not in listed),
-    ]
-    made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
-    texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
-    return Question(
-        key=asked.key,
-        label=asked.label,
-        help=asked.help,
-        kind=asked.kind,
-        is_required=asked.required,
-        present=texts,
-        present_label=texts,
-        selected=texts,
-        is_set=bool(texts),
-        problem=problem,
-        rows=made,
-        is_advanced=asked.is_advanced,
-    )
+@dataclass(frozen=True)
+class _Asking:
+    """What all questions of a step are put together from."""
 
+    record: Answered
+    labels: Mapping[tuple[str, str], str]
+    given: Mapping[str, str]
+    fetch: bool
 
-def _question(  # noqa: PLR0913 - one question needs all of it
-    flow: StepFlow,
-    record: Answered,
-    asked: SetupField,
-    labels: Mapping[tuple[str, str], str],
-    given: Mapping[str, str],
-    *,
-    fetch: bool,
-) -> Question:
-    if asked.kind is FieldKind.GROUP:
-        return _group(flow, record, asked, labels, given, fetch=fetch)
-    present = answer_to(record.answers, asked.key)
-    is_list = fetch and (asked.kind is FieldKind.CHOICE or asked.is_many)
-    choices, problem = _fetched(lambda: fetch_choices(asked)) if is_list else ((), None)
-    known = labels.get((asked.key, present))
-    chosen = [choice.label for choice in choices if choice.value == present]
-    if asked.is_many:
-        parts = {part.strip() for part in present.split(",")}
-        chosen = [", ".join(choice.label for choice in choices if choice.value in parts)]
-    label = next(filter(None, chosen), known)
-    return Question(
-        key=asked.key,
-        label=asked.label,
-        help=asked.help,
-        kind=asked.kind,
-        is_required=asked.required,
-        present=present,
-        present_label=label or present,
-        selected=_typed_or_chosen(given, asked.key, present),
-        is_set=bool(record.webhook_secrets) if asked.key == WEBHOOK_SECRET else asked.key in record.secret_answers,
-        choices=choices,
-        problem=problem,
-        may_be_typed=asked.may_be_typed,
-        is_fixed=asked.is_fixed,
-        when_empty=asked.when_empty,
-        is_advanced=asked.is_advanced,
-        is_many=asked.is_many,
-        level=min(asked.level, DEEPEST),
-        short_label=asked.short_label,
-    )
+    def question(self, asked: SetupField) -> Question:
+        """Return one question, with its list if that is to be fetched."""
+        if asked.kind is FieldKind.GROUP:
+            return self._group(asked)
+        present = answer_to(self.record.answers, asked.key)
+        is_list = self.fetch and (asked.kind is FieldKind.CHOICE or asked.is_many)
+        choices, problem = _fetched(lambda: fetch_choices(asked)) if is_list else ((), None)
+        chosen = [choice.label for choice in choices if choice.value == present]
+        if asked.is_many:
+            parts = {part.strip() for part in present.split(",")}
+            chosen = [", ".join(choice.label for choice in choices if choice.value in parts)]
+        label = next(filter(None, chosen), self.labels.get((asked.key, present)))
+        return Question(
+            key=asked.key,
+            label=asked.label,
+            help=asked.help,
+            kind=asked.kind,
+            is_required=asked.required,
+            present=present,
+            present_label=label or present,
+            selected=_typed_or_chosen(self.given, asked.key, present),
+            is_set=self._is_set(asked),
+            choices=choices,
+            problem=problem,
+            may_be_typed=asked.may_be_typed,
+            is_fixed=asked.is_fixed,
+            when_empty=asked.when_empty,
+            unanswered=asked.unanswered,
+            is_advanced=asked.is_advanced,
+            is_many=asked.is_many,
+            level=min(asked.level, DEEPEST),
+            short_label=asked.short_label,
+        )
+
+    def _is_set(self, asked: SetupField) -> bool:
+        if asked.key == WEBHOOK_SECRET:
+            return bool(self.record.webhook_secrets)
+        return asked.key in self.record.secret_answers
+
+    def _vanished(self, key: str) -> SetupField:
+        return SetupField(key, self.labels.get((key, ""), key), "", required=False)
+
+    def _group(self, asked: SetupField) -> Question:
+        """Return a group with its rows; those that were answered and are no longer there stay to be taken away."""
+        rows, problem = _fetched(lambda: fetch_rows(asked)) if self.fetch else ((), None)
+        listed = {row.key for row in rows}
+        kept = self.record.answers.get(asked.key)
+        left = [f"{asked.key}{ROW}{name}" for name in (kept if isinstance(kept, Mapping) else ())]
+        shown = [
+            *rows,
+            *(self._vanished(key) for key in left if key not in listed),
+        ]
+        made = [self.question(row) for row in shown]
+        texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
+        return Question(
+            key=asked.key,
+            label=asked.label,
+            help=asked.help,
+            kind=asked.kind,
+            is_required=asked.required,
+            present=texts,
+            present_label=texts,
+            selected=texts,
+            is_set=bool(texts),
+            problem=problem,
+            rows=made,
+            is_advanced=asked.is_advanced,
+        )
 
 
 @dataclass(frozen=True)

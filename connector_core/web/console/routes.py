@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from starlette.routing import Route
 
@@ -40,8 +40,15 @@ from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.sign_on_page import SignOnPage, sign_on_of
-from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, patient, unguarded
-from connector_core.web.console.wizard_steps import SOURCE
+from connector_core.web.console.step_page import Button, of_integration, of_source
+from connector_core.web.console.visits import (
+    Console,
+    Handler,
+    OpenHandler,
+    guarded,
+    patient,
+    unguarded,
+)
 
 
 def build_console(app: App) -> Console:
@@ -69,15 +76,25 @@ def static_route(console: Console) -> Route:
 def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Route]:
     """Return every route of the console."""
 
-    def route(path: str, handler: Handler, method: str = "GET", *, anybody: bool = False) -> Route:
-        return Route(path, guarded(console, handler, anybody=anybody), methods=[method])
+    def route(path: str, handler: Handler, method: str = "GET", *, name: str = "", anybody: bool = False) -> Route:
+        return Route(path, guarded(console, handler, anybody=anybody), methods=[method], name=name or None)
 
-    def calling(path: str, handler: Handler, method: str = "POST") -> Route:
+    def calling(path: str, handler: Handler, method: str = "POST", *, name: str = "") -> Route:
         """Make a route whose handler may call vendors."""
-        return Route(path, guarded(console, handler, calls=True), methods=[method])
+        return Route(path, guarded(console, handler, calls=True), methods=[method], name=name or None)
 
-    def open_route(path: str, handler: OpenHandler, method: str = "GET") -> Route:
-        return Route(path, unguarded(console, handler), methods=[method])
+    def open_route(path: str, handler: OpenHandler, method: str = "GET", *, name: str = "") -> Route:
+        return Route(path, unguarded(console, handler), methods=[method], name=name or None)
+
+    def steps(
+        name: str, base: str, whose: Callable[[Button], Handler], buttons: Mapping[str, Button]
+    ) -> Iterator[Route]:
+        """Make the routes of a wizard's steps: the page, and below it one for each button."""
+        path, show = f"{base}/step/{{step}}", whose(step_page.show)
+        yield calling(path, show, "GET", name=f"{name}.step")
+        for key, button in buttons.items():
+            yield calling(f"{path}/{key}", whose(button), name=f"{name}.step.{key}")
+            yield calling(f"{path}/{key}", show, "GET")  # what a button left in the window is looked at again
 
     login = LoginPage(console.app, console.people)
     sign_on_routes: list[Route] = []
@@ -85,6 +102,7 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         sign_on = SignOnPage(console.app, console.sign_on, login.after_sign_on)
         sign_on_routes = [open_route("/login/sign-on", sign_on.start), open_route(BACK, sign_on.finish)]
     one, told = "/integrations/{integration}", "/notifications/{organization}/{notifier}"
+    set_up, source_setup = f"{one}/setup", "/sources/{organization}/setup"
     return [
         open_route("/login", login.show),
         Route("/login", patient(console, login.enter), methods=["POST"]),
@@ -94,11 +112,14 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         route("/account", account_page.show),
         route("/account", account_page.save, "POST", anybody=True),
         open_route("/hand-over/{token}", setup_links.show),
-        open_route("/hand-over/{token}", setup_links.save, "POST"),
+        open_route("/hand-over/{token}", setup_links.save, "POST", name="setup_link"),
+        open_route("/hand-over/{token}/reload", setup_links.reload, "POST", name="setup_link.reload"),
+        open_route("/hand-over/{token}/reveal", setup_links.reveal, "POST", name="setup_link.reveal"),
+        open_route("/hand-over/{token}/generate", setup_links.generate, "POST", name="setup_link.generate"),
         route("/", front.show),
         route("/integrations/new", start_page.show),
         route("/integrations/new", start_page.create, "POST"),
-        route(one, integration_page.show),
+        route(one, integration_page.show, name="integration"),
         calling(f"{one}/check", integration_page.check),
         route(f"{one}/disable", integration_page.ask_disabling),
         calling(f"{one}/disable", integration_page.disable),
@@ -117,15 +138,19 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         route(f"{one}/open-incidents/undo", open_incidents_page.undo, "POST"),
         route(f"{one}/link-ticket", link_ticket_page.ask),
         calling(f"{one}/link-ticket", link_ticket_page.act),
-        route(f"{one}/setup", enable_page.first),
-        route(f"{one}/setup/authorize", authorize_page.show),
-        calling(f"{one}/setup/authorize", authorize_page.start),
-        calling(f"{one}/setup/step/{{step}}", step_page.show, "GET"),
-        calling(f"{one}/setup/step/{{step}}", step_page.save),
-        route(f"{one}/setup/enable", enable_page.show),
-        calling(f"{one}/setup/enable", enable_page.activate),
-        route(f"{one}/setup/hand-over", setup_links.make, "POST"),
-        route("/sources/{organization}", source_page.show),
+        route(set_up, enable_page.first, name="setup"),
+        route(f"{set_up}/authorize", authorize_page.show, name="setup.authorize"),
+        calling(f"{set_up}/authorize", authorize_page.start),
+        calling(f"{set_up}/authorize/other", authorize_page.start_with_other, name="setup.authorize.other"),
+        calling(f"{set_up}/authorize/site", authorize_page.choose_site, name="setup.authorize.site"),
+        calling(f"{set_up}/authorize/take", authorize_page.take, name="setup.authorize.take"),
+        calling(f"{set_up}/authorize/drop", authorize_page.drop, name="setup.authorize.drop"),
+        *steps("setup", set_up, of_integration, step_page.OF_INTEGRATION),
+        route(f"{set_up}/enable", enable_page.show, name="setup.enable"),
+        calling(f"{set_up}/enable", enable_page.activate),
+        calling(f"{set_up}/enable/check", enable_page.check, name="setup.enable.check"),
+        route(f"{set_up}/hand-over", setup_links.make, "POST", name="setup.hand_over"),
+        route("/sources/{organization}", source_page.show, name="source"),
         calling("/sources/{organization}", source_page.test),
         route("/sources/{organization}/name", names_page.ask_organization),
         route("/sources/{organization}/name", names_page.name_organization, "POST"),
@@ -133,17 +158,13 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         calling("/sources/{organization}/reset", source_page.reset),
         route("/sources/{organization}/remove", source_page.ask_removal),
         calling("/sources/{organization}/remove", source_page.remove),
-        route("/sources/{organization}/setup/hand-over", setup_links.make_for_source, "POST"),
-        *(
-            made(f"{base}{path}", handler, method)
-            for base in ("/sources/{organization}/setup", f"{one}/setup/{SOURCE}")
-            for made, path, handler, method in (
-                (route, "", source_steps.choose, "GET"),
-                (calling, "", source_steps.begin, "POST"),
-                (calling, "/step/{step}", source_steps.show, "GET"),
-                (calling, "/step/{step}", source_steps.save, "POST"),
-            )
-        ),
+        route(f"{source_setup}/hand-over", setup_links.make_for_source, "POST", name="source.setup.hand_over"),
+        route(source_setup, source_steps.choose, name="source.setup"),
+        calling(source_setup, source_steps.begin),
+        *steps("source.setup", source_setup, of_source, source_steps.OF_SOURCE),
+        route(f"{set_up}/source", source_steps.choose, name="setup.source"),
+        calling(f"{set_up}/source", source_steps.begin),
+        *steps("setup.source", f"{set_up}/source", of_source, source_steps.OF_SOURCE),
         route("/notifications", notifications_page.choose),
         route("/notifications/{organization}", notifications_page.show),
         route("/notifications/{organization}/new", notifications_page.ask_new),

@@ -26,6 +26,7 @@ from connector_core.setup.synced import set_synced
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
+from connector_core.words.sources import field_notes
 
 DIRECTIONS = {
     Direction.BOTH: "both ways",
@@ -114,9 +115,7 @@ def not_accepted(visit: Visit, organization: str) -> Mapping[FieldName, str]:
     if organization not in sources.usable():
         return {}
     plugin, settings = sources.settings(organization)
-    name = plugin.info.platform or plugin.info.title
-    fields = plugin.info.not_accepted(settings)
-    return {field: f"{name} accepts no change of the {field.value}" for field in FieldName if field in fields}
+    return field_notes(plugin.info, settings)
 
 
 def show(visit: Visit) -> Response:

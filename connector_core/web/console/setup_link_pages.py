@@ -1,4 +1,4 @@
-"""The set-up link: made by an admin, opened by somebody without a login, who sees one step and nothing else."""
+"""The set-up link: made by an admin, opened by someone without a login, who sees one step and nothing else."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
 from connector_core.store import Actor, Begun, Overtaken, SetupLink, Via
 from connector_core.store.acting import acting, having_seen
 from connector_core.web.console import visible
-from connector_core.web.console.owners import Crumb, of_source, source_named
+from connector_core.web.console.owners import Crumb, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
-from connector_core.web.console.step_page import generated, generated_for
+from connector_core.web.console.step_page import Shown, generated, generated_for
 from connector_core.web.console.visits import Calling, Console, Visit, busy, version_sent
 from connector_core.web.console.wizard_steps import Mark, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
@@ -46,19 +46,36 @@ class SetupLinkPages:
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
         path = self._setup_links.make(seen.id, step, visit.user.name)
-        crumb = Crumb(seen.title, f"/integrations/{seen.id}")
+        crumb = Crumb(seen.title, visit.at("integration", integration=seen.id))
         return _made(visit, crumb, way(visit, seen.entry).mark(step), path)
 
     def make_for_source(self, visit: Visit) -> Response:
         """Make a link to a step of a source and show it, once."""
-        owner = of_source(visit, *source_named(visit))
+        owner = source_named(visit)
         step = owner.way.step(visit.form.get("step", ""))
         path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
 
     def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response | Calling:
         """Show the step."""
-        return self._calling(console, request, partial(self._page, console, request))
+        return self._shown(console, request, Shown())
+
+    def reload(self, console: Console, request: Request, form: Mapping[str, str]) -> Response | Calling:
+        """Fetch the lists anew; what is typed already stays on the page."""
+        return self._shown(console, request, Shown(form))
+
+    def reveal(self, console: Console, request: Request, form: Mapping[str, str]) -> Response | Calling:
+        """Show the secrets in what is to be copied, on this one page."""
+        return self._shown(console, request, Shown(form, is_revealed=True))
+
+    def generate(self, console: Console, request: Request, form: Mapping[str, str]) -> Response | Calling:
+        """Make a secret and show it, to be saved by another button."""
+
+        def page(setup_link: SetupLink) -> Response:
+            made = "" if _authorizes(setup_link) else generated(self._step(setup_link))
+            return self._page(console, request, setup_link, Shown(form, generated=made))
+
+        return self._calling(console, request, page)
 
     def save(self, console: Console, request: Request, form: Mapping[str, str]) -> Response | Calling:
         """Do the step; the link is used up by that."""
@@ -69,6 +86,9 @@ class SetupLinkPages:
             return self._answer(console, request, setup_link, form)
 
         return self._calling(console, request, done, version_sent(form))
+
+    def _shown(self, console: Console, request: Request, shown: Shown) -> Response | Calling:
+        return self._calling(console, request, lambda setup_link: self._page(console, request, setup_link, shown))
 
     def _calling(
         self,
@@ -110,12 +130,16 @@ class SetupLinkPages:
         return Initiator(Begun.SETUP_LINK, cookie) if is_theirs and setup_link.step == AUTHORIZE_STEP else None
 
     def token(self, request: Request) -> str:
-        """Return the token of the link that somebody went to authorize by, as their browser tells."""
+        """Return the token of the link that someone went to authorize by, as their browser tells."""
         return self._cookie.read(request).partition(".")[2]
 
     def actor(self, token: str, now: datetime) -> Actor:
         """Return who acts by a link: whoever has it from the admin who made it."""
         return Actor(f"set-up link of {self._setup_links.opened(token).made_by}", Via.SETUP_LINK, now)
+
+    def _at(self, request: Request) -> Callable[[str], str]:
+        """Return what names the addresses of this link's pages."""
+        return lambda route: str(request.app.url_path_for(route, token=request.path_params["token"]))
 
     @property
     def _cookie(self) -> PrivateCookie:
@@ -141,7 +165,7 @@ class SetupLinkPages:
             authorizing.choose_site(setup_link.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        # Somebody else may hold the same link: a browser brings back only what it began itself.
+        # Someone else may hold the same link: a browser brings back only what it began itself.
         proof = f"{secrets.token_urlsafe(32)}.{token}"
         answer = authorizing.start(setup_link.name, Initiator(Begun.SETUP_LINK, proof))
         if not isinstance(answer, Sent):
@@ -153,25 +177,20 @@ class SetupLinkPages:
 
     def _answer(self, console: Console, request: Request, setup_link: SetupLink, form: Mapping[str, str]) -> Response:
         flow = self._setup_links.flow_of(setup_link)
-        record = flow.answered(setup_link.name)
-        step = self._step(setup_link)
-        if form.get("action") == "generate":
-            return self._page(console, request, setup_link, form, generated=generated(step))
-        if form.get("action") in {"reload", "reveal"}:
-            return self._page(console, request, setup_link, form, is_revealed=form["action"] == "reveal")
+        step, record = self._step(setup_link), flow.answered(setup_link.name)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
             error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
-            return self._page(console, request, setup_link, form, error=error)
+            return self._page(console, request, setup_link, Shown(form, error, 422))
         try:
             with self._setup_links.using(request.path_params["token"]):
                 flow.answer(setup_link.name, changed)
         except (Overtaken, FoundSeveral) as exc:
-            return self._page(console, request, setup_link, form, error=_without_names(exc))
+            return self._page(console, request, setup_link, Shown(form, _without_names(exc), 422))
         except ConnectorError as exc:
             if exc.code == "handover_over":
                 raise
-            return self._page(console, request, setup_link, form, error=replace(problem_of(exc), ways=()))
+            return self._page(console, request, setup_link, Shown(form, replace(problem_of(exc), ways=()), 422))
         return self._thanks(console)
 
     def _step(self, setup_link: SetupLink) -> SetupStep:
@@ -181,17 +200,7 @@ class SetupLinkPages:
             raise ConfigError("This step is no longer part of the set-up.", code="step_unknown")
         return found
 
-    def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
-        self,
-        console: Console,
-        request: Request,
-        setup_link: SetupLink,
-        given: Mapping[str, str] | None = None,
-        *,
-        error: Problem | None = None,
-        generated: str = "",
-        is_revealed: bool = False,
-    ) -> Response:
+    def _page(self, console: Console, request: Request, setup_link: SetupLink, shown: Shown) -> Response:
         whose = self._setup_links.flow_of(setup_link).answered(setup_link.name).organization
         version = console.app.store.audit.version(whose)  # before all that is shown
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)
@@ -201,35 +210,36 @@ class SetupLinkPages:
             "organization": console.app.registry.organization_name(whose),
             "setup_link": setup_link,
             "path": request.url.path,
-            "error": error,
+            "at": self._at(request),
+            "error": shown.error,
         }
         if _authorizes(setup_link):
             grant = console.app.store.grants.get(setup_link.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
             return console.pages.html(
-                "setup_link_authorize.html", 422 if error else 200, sites=sites, consent=plugin.info.consent, **shared
+                "setup_link_authorize.html", shown.status, sites=sites, consent=plugin.info.consent, **shared
             )
         step = self._step(setup_link)
         return console.pages.html(
             "setup_link_step.html",
-            422 if error else 200,
+            shown.status,
             form_version=version,
             step=step,
-            questions=questions(self._setup_links.flow_of(setup_link), record, step, given or {}, fetch=True),
+            questions=questions(self._setup_links.flow_of(setup_link), record, step, shown.given, fetch=True),
             generated_for=generated_for(step),
-            generated=generated,
-            is_revealed=is_revealed,
+            generated=shown.generated,
+            is_revealed=shown.is_revealed,
             **shared,
         )
 
 
 def _without_names(error: Overtaken | FoundSeveral) -> Problem:
-    """Say what stands in the way; who changed something, or fits, is not for somebody without a login."""
+    """Say what stands in the way; who changed something, or fits, is not for someone without a login."""
     if isinstance(error, FoundSeveral):
         return Problem(error.code, error.message, "Type the whole e-mail address or the account id.")
     return Problem(
         "overtaken",
-        "Somebody else answered this step meanwhile. Your answer is not saved yet.",
+        "Someone else answered this step meanwhile. Your answer is not saved yet.",
         "Look at the answers, then click Update to save yours.",
     )
 

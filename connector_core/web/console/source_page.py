@@ -16,7 +16,7 @@ from connector_core.web.console.checked import Checked
 from connector_core.web.console.confirm import Confirmation, ask
 from connector_core.web.console.questions import questions
 from connector_core.web.console.visits import NotVisible, Visit, go
-from connector_core.web.console.wizard_steps import SOURCE, source_marks
+from connector_core.web.console.wizard_steps import SOURCE, addresses_of_source, source_marks
 
 TONES = {
     SourceWord.OK: "good",
@@ -127,12 +127,12 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
 
 def _setup_at(visit: Visit, organization: str) -> str:
     """Return the address of the first of the source's own steps, or of the choice of a platform at first."""
-    base = f"/sources/{organization}/setup"
+    addresses = addresses_of_source(visit, organization)
     try:
-        marks = source_marks(visit, organization, base)
+        marks = source_marks(addresses, organization)
     except ConnectorError:
-        return base  # the page is the more needed when a plugin fails
-    return next((mark.address for mark in marks if mark.key != SOURCE), base)
+        return addresses.page()  # the page is the more needed when a plugin fails
+    return next((mark.address for mark in marks if mark.key != SOURCE), addresses.page())
 
 
 def _settings(visit: Visit, organization: str) -> list[Setting]:

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.web.console import visible
-from connector_core.web.console.owners import Owner, of_source, source_base, source_named, source_way
-from connector_core.web.console.step_page import BUTTONS, page, refused, show_step, update
+from connector_core.web.console.owners import Owner, organization_named, source_addresses, source_named, source_way
+from connector_core.web.console.step_page import BUTTONS, Shown, page, refused, update
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go, present_version
 from connector_core.web.console.wizard_steps import SOURCE, Way
@@ -19,7 +19,7 @@ from connector_core.web.console.words import Problem, problem_of
 
 def choose(visit: Visit) -> Response:
     """Ask which platform it is; with one to choose from, go on with that."""
-    organization, seen = source_named(visit)
+    organization, seen = organization_named(visit)
     _refuse_in_file(visit, organization)
     way = source_way(visit, organization, seen)
     if way.steps and len(visit.app.source_setup.offered()) == 1:
@@ -29,7 +29,7 @@ def choose(visit: Visit) -> Response:
 
 def begin(visit: Visit) -> Response:
     """Take the platform that was chosen, and go on to its first step."""
-    organization, seen = source_named(visit)
+    organization, seen = organization_named(visit)
     plugin = visit.form.get("plugin", "")
     if not plugin:
         return _page(visit, organization, seen, Problem("unanswered", "Nothing is selected yet.", "Select one."))
@@ -43,19 +43,7 @@ def begin(visit: Visit) -> Response:
     return go(_first_step(way))
 
 
-def show(visit: Visit) -> Response:
-    """Show one of the source's steps."""
-    return show_step(visit, of_source(visit, *source_named(visit)))
-
-
-def save(visit: Visit) -> Response:
-    """Do what the pressed button of a step says."""
-    owner = of_source(visit, *source_named(visit))
-    button = {**BUTTONS, "test": _test}.get(visit.form.get("action"), update)
-    return button(visit, owner, owner.way.step(visit.named("step")))
-
-
-def _test(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+def test(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Save as *Update* does, then try everything that the source needs."""
     saved = update(visit, owner, step)
     if not isinstance(saved, RedirectResponse) or not owner.can_test:
@@ -65,7 +53,10 @@ def _test(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     except ConnectorError as exc:
         return refused(visit, owner, step, exc)
     saved_now = replace(visit, version=present_version(visit))
-    return page(saved_now, of_source(visit, *source_named(visit)), step, {}, findings=findings)
+    return page(saved_now, source_named(visit), step, Shown(findings=findings))
+
+
+OF_SOURCE = {**BUTTONS, "test": test}
 
 
 def _first_step(way: Way) -> str:
@@ -89,7 +80,7 @@ def _page(visit: Visit, organization: str, seen: Usable | None, error: Problem |
         seen=seen,
         organization=organization,
         organization_name=visible.organizations(visit)[organization],
-        action=source_base(organization, seen),
+        action=source_addresses(visit, organization, seen).page(),
         way=source_way(visit, organization, seen),
         current=SOURCE,
         offered=visit.app.source_setup.offered(),

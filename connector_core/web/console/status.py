@@ -14,6 +14,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.webhook_light import has_webhook
+from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, addresses_of_integration
 from connector_core.web.console.words import advice
 
 #: What the list *Needs attention* shows; links that were given up or unlinked are paused too, and left out.
@@ -87,7 +88,7 @@ def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
         seen=seen,
         status=status,
         fix=advice(status.code, status.fix) if _is_told(status) or not visit.user.is_admin else "",
-        button=button(seen, status.todo) if visit.user.is_admin else None,
+        button=button(visit, seen, status.todo) if visit.user.is_admin else None,
         links={state.value: links.links[state] for state in LinkState if links.links.get(state)},
         oldest_undelivered=links.oldest_undelivered,
         last_activity=asked.activity.get(seen.id),
@@ -107,15 +108,15 @@ def outages(visit: Visit, asked: Statuses, only: str = "") -> Sequence[Outage]:
     return [one for one in found if wanted & set(one.integrations)]
 
 
-def button(seen: Seen, todo: Todo | None) -> Button | None:
+def button(visit: Visit, seen: Seen, todo: Todo | None) -> Button | None:
     """Return the button that leads to what has to be done."""
-    base = f"/integrations/{seen.id}"
+    base, set_up = f"/integrations/{seen.id}", addresses_of_integration(visit, seen.id)
     if todo is Todo.WEBHOOK:
-        return Button("Check the webhook", _webhook_step(seen) or base)
+        return Button("Check the webhook", _webhook_step(visit, seen) or base)
     buttons = {
-        Todo.AUTHORIZE: Button("Authorize again", f"{base}/setup/authorize"),
-        Todo.SETUP: Button("Finish setup", f"{base}/setup"),
-        Todo.ACTIVATE: Button("Activate", f"{base}/setup/enable"),
+        Todo.AUTHORIZE: Button("Authorize again", set_up.page(AUTHORIZE)),
+        Todo.SETUP: Button("Finish setup", set_up.page()),
+        Todo.ACTIVATE: Button("Activate", set_up.page(ENABLE)),
         Todo.SOURCE: Button("See the source", f"/sources/{seen.record.organization}"),
         Todo.LINKS: Button("Needs attention", f"/unfinished?integration={seen.id}"),
         Todo.HEALTH: Button("See health", f"{base}#health-title"),
@@ -124,7 +125,7 @@ def button(seen: Seen, todo: Todo | None) -> Button | None:
     return None if todo is None else buttons[todo]
 
 
-def _webhook_step(seen: Seen) -> str:
+def _webhook_step(visit: Visit, seen: Seen) -> str:
     """Return the step that asks for the webhook's secret, if there is one."""
     if seen.entry is None:
         return ""
@@ -133,7 +134,7 @@ def _webhook_step(seen: Seen) -> str:
     except ConnectorError:
         return ""
     found = next((step.key for step in steps if has_webhook(step)), "")
-    return found and f"/integrations/{seen.id}/setup/step/{found}"
+    return found and addresses_of_integration(visit, seen.id).step(found)
 
 
 def _status(visit: Visit, seen: Seen, known: Known) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -15,12 +16,10 @@ from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.store import Link, LinkFilter
-from connector_core.web.console import visible
-from connector_core.web.console.owners import Owner, of_integration
+from connector_core.web.console import owners, visible
+from connector_core.web.console.owners import Owner
 from connector_core.web.console.questions import (
-    TYPED,
     changed_answers,
-    form_keys,
     preview,
     questions,
     remember_labels,
@@ -28,72 +27,145 @@ from connector_core.web.console.questions import (
     with_ticks,
 )
 from connector_core.web.console.source_page import shown_findings
-from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.visits import Handler, Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
 from connector_core.web.console.words import Problem, problem_of
 
 MOST_RECENT = 20
-KEPT = "keep."  # begins a parameter with what was typed and is not saved
 
 Button = Callable[[Visit, Owner, SetupStep], Response]
 
 
-def show(visit: Visit) -> Response:
-    """Show a step of an integration."""
-    return show_step(visit, of_integration(visit, visible.usable(visit, visit.named("integration"))))
+@dataclass(frozen=True)
+class Shown:
+    """What a step's page shows besides what is saved: what was typed, and what came of a button."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    error: Problem | None = None
+    status: int = 200
+    #: The hits of which one has to be picked.
+    found: FoundSeveral | None = None
+    findings: Sequence[Finding] | None = None
+    generated: str = ""
+    is_revealed: bool = False
+    is_reloaded: bool = False
 
 
-def save(visit: Visit) -> Response:
-    """Do what the pressed button of an integration's step says."""
-    owner = of_integration(visit, visible.usable(visit, visit.named("integration")))
-    step = owner.way.step(visit.named("step"))
-    action = visit.form.get("action")
-    if action not in {"reload", "reveal", "wait"}:
-        owner.refuse_in_file()
-    button = {**BUTTONS, "discard": _discard, "forget": _forget, "wait": _wait}.get(action, update)
-    return button(visit, owner, step)
+def of_integration(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the integration that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = owners.of_integration(visit, visible.usable(visit, visit.named("integration")))
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
 
 
-def _discard(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    visit.app.setup.discard_draft(owner.name)
-    return go(owner.address(step), "draft_discarded")
+def of_source(button: Button) -> Handler:
+    """Make a handler of what a step's page does, for the steps of the source that an address is about."""
+
+    def handle(visit: Visit) -> Response:
+        owner = owners.source_named(visit)
+        return button(visit, owner, owner.way.step(visit.named("step")))
+
+    return handle
 
 
-def _forget(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    visit.app.setup.forget_former_secret(owner.name)
-    return go(owner.address(step), "forgotten")
-
-
-# What integrations and sources have in common
-
-
-def show_step(visit: Visit, owner: Owner) -> Response:
+def show(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Show a step; its lists are fetched each time, for those who may choose."""
-    given = {name.removeprefix(KEPT): value for name, value in visit.query.items() if name.startswith(KEPT)}
-    return page(visit, owner, owner.way.step(visit.named("step")), given)
+    return page(visit, owner, step, Shown())
 
 
 def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    """Save what the form says; with *Next*, go on then."""
-    form, goes_on = _with_pick(with_ticks(visit.form)), visit.form.get("action") == "next"
+    """Save what the form says; what is chosen already is held against its list again."""
+    owner.refuse_in_file()
+    form = _sent(visit)
     if labels := unanswered(step, owner.record, form):
-        return page(visit, owner, step, form, error=_not_given(step, labels))
-    if goes_on and (labels := _empty_rows(owner, step, form)):
-        return page(visit, owner, step, form, error=_not_given(step, labels))
+        return _not_given(visit, owner, step, labels)
     changed = changed_answers(step, owner.record, form)
-    # What is chosen already is held against the list again, unless the person only passes by.
-    lists = [] if goes_on else [asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE]
+    lists = [asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE]
+    chosen = {key: form[key] for key in lists if form.get(key)}
     try:
-        owner.flow.answer(owner.name, {**{key: form[key] for key in lists if form.get(key)}, **changed})
+        owner.flow.answer(owner.name, {**chosen, **changed})
     except ConnectorError as exc:
         return refused(visit, owner, step, exc)
-    _keep_labels(owner, step)
-    if goes_on and (following := owner.way.after(f"{owner.mark}{step.key}")) is not None:
+    _keep_names(owner, step)
+    return go(owner.address(step), "updated" if changed else "unchanged")
+
+
+def go_on(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Save what the form says, if everything that is required is there, and go to the next step."""
+    owner.refuse_in_file()
+    form = _sent(visit)
+    if labels := unanswered(step, owner.record, form) or _empty_rows(owner, step, form):
+        return _not_given(visit, owner, step, labels)
+    changed = changed_answers(step, owner.record, form)
+    try:
+        owner.flow.answer(owner.name, changed)
+    except ConnectorError as exc:
+        return refused(visit, owner, step, exc)
+    _keep_names(owner, step)
+    following = owner.way.after(f"{owner.mark}{step.key}")
+    if following is not None:
         return go(following.address)
     return go(owner.address(step), "updated" if changed else "unchanged")
 
 
-def _keep_labels(owner: Owner, step: SetupStep) -> None:
+def reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Fetch the lists anew; what is typed already stays on the page."""
+    return page(visit, owner, step, Shown(with_ticks(visit.form), is_reloaded=True))
+
+
+def reveal(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Show the secrets in what is to be copied, on this one page."""
+    return page(visit, owner, step, Shown(with_ticks(visit.form), is_revealed=True))
+
+
+def generate(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Make a secret and show it, to be saved by another button."""
+    owner.refuse_in_file()
+    return page(visit, owner, step, Shown(with_ticks(visit.form), generated=generated(step)))
+
+
+def wait(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Wait for a test event from now on."""
+    since = visit.app.clock.now().isoformat(timespec="seconds")
+    return go(f"{owner.address(step)}?{urlencode({'since': since})}#test-event")
+
+
+def forget(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Remove an integration's former webhook secret."""
+    owner.refuse_in_file()
+    visit.app.setup.forget_former_secret(owner.name)
+    return go(owner.address(step), "forgotten")
+
+
+def discard(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Discard what is held of an active integration until it is whole."""
+    owner.refuse_in_file()
+    visit.app.setup.discard_draft(owner.name)
+    return go(owner.address(step), "draft_discarded")
+
+
+#: What the last part of a button's address is: of every wizard, and of an integration's.
+BUTTONS: Mapping[str, Button] = {
+    "update": update,
+    "next": go_on,
+    "reload": reload,
+    "reveal": reveal,
+    "generate": generate,
+}
+OF_INTEGRATION: Mapping[str, Button] = {**BUTTONS, "wait": wait, "forget": forget, "discard": discard}
+
+
+def _sent(visit: Visit) -> Mapping[str, str]:
+    """Return the answers of a form, with what was picked among several hits in place of what was typed."""
+    form = with_ticks(visit.form)
+    key, _, value = form.get("pick", "").partition("=")
+    return {**form, key: value} if key else form
+
+
+def _keep_names(owner: Owner, step: SetupStep) -> None:
     """Keep the names of a group's rows, which its answers do not tell; those of choices are kept with the answer."""
     if any(asked.kind is FieldKind.GROUP for asked in step.fields):
         record = owner.flow.answered(owner.name)
@@ -108,66 +180,19 @@ def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[
     return [row.label for question in asked for row in question.rows if row.is_required and not row.selected]
 
 
-def _reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    """Fetch the lists anew; what is typed already, but for secrets, stays on the page."""
-    form = with_ticks(visit.form)
-    open_to_read = [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
-    names = [name for asked in open_to_read for key in form_keys(asked, form) for name in (key, key + TYPED)]
-    kept = {f"{KEPT}{name}": form[name] for name in names if name in form}
-    return go(f"{owner.address(step)}?{urlencode({**kept, 'reloaded': '1'})}#answers")
-
-
-def _reveal(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    """Show the secrets in what is to be copied, on this one page."""
-    return page(visit, owner, step, with_ticks(visit.form), is_revealed=True)
-
-
-def _wait(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    """Wait for a test event from now on."""
-    since = visit.app.clock.now().isoformat(timespec="seconds")
-    return go(f"{owner.address(step)}?{urlencode({'since': since})}#test-event")
-
-
-def _waited_since(visit: Visit) -> datetime | None:
-    """Return since when a test event is waited for; whatever else stands there is nothing."""
-    try:
-        since = datetime.fromisoformat(visit.query.get("since", ""))
-    except ValueError:
-        return None
-    return since if since.tzinfo is not None else None
-
-
-def _generate(visit: Visit, owner: Owner, step: SetupStep) -> Response:
-    return page(visit, owner, step, with_ticks(visit.form), made=generated(step))
-
-
-BUTTONS: Mapping[str | None, Button] = {
-    "update": update,
-    "next": update,
-    "reload": _reload,
-    "generate": _generate,
-    "reveal": _reveal,
-}
-
-
 def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) -> Response:
     """Show the step with what stood in the way, and with what was typed."""
-    return page(
-        visit,
-        owner,
-        step,
-        _with_pick(with_ticks(visit.form)),
-        error=problem_of(error),
-        status=503 if isinstance(error, RetryLater) else 422,
-        found=error if isinstance(error, FoundSeveral) else None,
-    )
+    found = error if isinstance(error, FoundSeveral) else None
+    status = 503 if isinstance(error, RetryLater) else 422
+    return page(visit, owner, step, Shown(_sent(visit), problem_of(error), status, found))
 
 
-def _not_given(step: SetupStep, labels: Sequence[str]) -> Problem:
+def _not_given(visit: Visit, owner: Owner, step: SetupStep, labels: Sequence[str]) -> Response:
     named = ", ".join(labels)
+    error = Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
     if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
-        return Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
-    return Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+        error = Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
+    return page(visit, owner, step, Shown(_sent(visit), error, 422))
 
 
 def generated(step: SetupStep) -> str:
@@ -180,10 +205,13 @@ def generated_for(step: SetupStep) -> str:
     return next((asked.key for asked in step.fields if asked.generate is not None), "")
 
 
-def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
-    """Put what was picked among several hits in place of what was typed."""
-    key, _, value = form.get("pick", "").partition("=")
-    return {**form, key: value} if key else form
+def _waited_since(visit: Visit) -> datetime | None:
+    """Return since when a test event is waited for; whatever else stands there is nothing."""
+    try:
+        since = datetime.fromisoformat(visit.query.get("since", ""))
+    except ValueError:
+        return None
+    return since if since.tzinfo is not None else None
 
 
 def _recent(visit: Visit, owner: Owner) -> Sequence[Link]:
@@ -194,19 +222,7 @@ def _recent(visit: Visit, owner: Owner) -> Sequence[Link]:
     return visit.app.store.overview.search(LinkFilter(mine, owner.seen.id, limit=MOST_RECENT))
 
 
-def page(  # noqa: PLR0913 - by keyword, what the page shows besides
-    visit: Visit,
-    owner: Owner,
-    step: SetupStep,
-    given: Mapping[str, str],
-    *,
-    error: Problem | None = None,
-    findings: Sequence[Finding] | None = None,
-    made: str = "",
-    status: int = 422,
-    found: FoundSeveral | None = None,
-    is_revealed: bool = False,
-) -> Response:
+def page(visit: Visit, owner: Owner, step: SetupStep, shown: Shown) -> Response:
     """Show a step with what was typed, and with what came of it."""
     record, seen = owner.record, owner.seen
     since = _waited_since(visit)
@@ -214,39 +230,40 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     may_fetch = owner.is_authorized or step.before_authorization
     is_ready = may_fetch and not needed and visit.may_ask
     setup = visit.app.setup
-    asked = questions(owner.flow, record, step, given, fetch=is_ready)
+    asked = questions(owner.flow, record, step, shown.given, fetch=is_ready)
     recent = _recent(visit, owner) if is_ready and step.preview_of is not None else ()
     example = next((one for one in recent if str(one.id) == visit.query.get("incident")), None)
+    has_preview = is_ready and shown.findings is None
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
         "step.html",
-        status if error else 200,
+        shown.status,
         owner=owner,
         way=owner.way,
         current=f"{owner.mark}{step.key}",
         step=step,
         questions=asked,
         variables=variables() if step.takes_templates else (),
-        is_advanced_open=bool(error) or any(one.is_advanced and one.needs_a_look for one in asked),
+        is_advanced_open=bool(shown.error) or any(one.is_advanced and one.needs_a_look for one in asked),
         lacking=[row.label for one in asked for row in one.rows if row.is_required and not row.selected],
-        preview=preview(step, None if example is None else example.incident) if is_ready and findings is None else None,
+        preview=preview(step, None if example is None else example.incident) if has_preview else None,
         recent=recent,
         example=example,
-        findings=None if findings is None else shown_findings(findings),
+        findings=None if shown.findings is None else shown_findings(shown.findings),
         needed=needed,
         may_fetch=may_fetch,
         is_ready=is_ready,
-        was_reloaded="reloaded" in visit.query,
+        was_reloaded=shown.is_reloaded,
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
         before_change="" if seen is None else setup.before_change(seen.id, step),
         held="" if seen is None else setup.held(seen.id),
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
         light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),
-        generated=made,
-        error=error,
-        found=found,
-        is_revealed=is_revealed,
+        generated=shown.generated,
+        error=shown.error,
+        found=shown.found,
+        is_revealed=shown.is_revealed,
         since=since,
         arrived=None if since is None or seen is None else arrived(visit.app.store, seen.record, since),
     )

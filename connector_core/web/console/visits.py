@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
 from hmac import compare_digest
-from http import HTTPStatus
 from math import ceil
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -110,6 +108,10 @@ class Visit:
         """Return a part of the address."""
         return str(self.request.path_params[name])
 
+    def at(self, route: str, **parts: str) -> str:
+        """Return the address of a page by the name of its route and what stands in the braces of its path."""
+        return str(self.request.app.url_path_for(route, **parts))
+
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """Render a page for this person."""
         return self.console.pages.html(
@@ -119,6 +121,8 @@ class Visit:
             form_token=FormToken(self.login.form_token, self.version),
             path=self.request.url.path,
             called=self.app.registry.title_of,
+            organization_called=self.app.registry.organization_name,
+            at=self.at,
             here=_page_of(self.app.config.server, self.request),
             theme=self.login.preferences.theme,
             zone=self.login.preferences.zone,
@@ -252,23 +256,6 @@ def _shown(handler: Handler, visit: Visit) -> Response:
         return visit.page("message.html", 404, title="Not found", text=exc.message)
     except ConnectorError as exc:
         return _told(visit.page, "message.html", exc)
-
-
-def lost(console: Console, request: Request, exc: HTTPException) -> Response | None:
-    """Answer a browser at an address that is no page; None for whoever does not look at pages.
-
-    Where only a form is taken there is a page above, for whoever follows the address of one that was sent.
-    """
-    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    if not wants_page or exc.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
-        return None
-    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return go(request.url.path.rpartition("/")[0] or "/")
-    title, text = "Page not found", "There is no such page. It may have moved."
-    login = console.logins.current(request)
-    if login is None:
-        return console.pages.html("closed.html", 404, title=title, text=text, again="/")
-    return Visit(console, request, login, {}).page("message.html", 404, title=title, text=text)
 
 
 def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connector_core.contract.errors import ConfigError, ConnectorError
@@ -31,12 +31,47 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Addresses:
+    """Where the pages of one wizard are: the names of its routes begin alike, and its paths name the same."""
+
+    visit: Visit
+    routes: str
+    named: Mapping[str, str]
+
+    def page(self, name: str = "") -> str:
+        """Return a page of its own by what its route's name ends with; without one the first."""
+        return self.visit.at(f"{self.routes}.{name}" if name else self.routes, **self.named)
+
+    def step(self, key: str, button: str = "") -> str:
+        """Return the page of a step, or where one of its buttons leads."""
+        name = f"{self.routes}.step.{button}" if button else f"{self.routes}.step"
+        return self.visit.at(name, step=key, **self.named)
+
+
+def addresses_of_integration(visit: Visit, integration: str) -> Addresses:
+    """Return where an integration is set up."""
+    return Addresses(visit, "setup", {"integration": integration})
+
+
+def addresses_of_source(visit: Visit, organization: str, integration: str = "") -> Addresses:
+    """Return where a source is set up: alone, or on the way to an integration."""
+    if integration:
+        return Addresses(visit, "setup.source", {"integration": integration})
+    return Addresses(visit, "source.setup", {"organization": organization})
+
+
+@dataclass(frozen=True)
 class Way:
     """All steps of one wizard; `steps` are those of the plugin, whose marks begin with `prefix`."""
 
     marks: Sequence[Mark]
     steps: Sequence[SetupStep]
     prefix: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all steps are known: those of a platform are not before it is chosen."""
+        return all(mark.is_done for mark in self.marks if mark.key == SOURCE)
 
     def step(self, key: str) -> SetupStep:
         """Return one of the plugin's steps."""
@@ -77,18 +112,17 @@ def way(visit: Visit, entry: Entry) -> Way:
     record = entry.record
     grant = visit.app.store.grants.get(record.id)
     steps = steps_of(entry) if visit.may_ask else looked_at(entry)
-    base = f"/integrations/{record.id}/setup"
-    marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
+    addresses = addresses_of_integration(visit, record.id)
+    marks = source_marks(addresses_of_source(visit, record.organization, record.id), record.organization)
     first = [step for step in steps if step.before_authorization]
-    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in first]
+    marks += [_mark(step, record.with_draft(), addresses) for step in first]
     if entry.authorizes:
         is_done = entry.is_authorized(grant) and record.problem_code != NEEDS_AUTHORIZATION
-        marks.append(
-            Mark(AUTHORIZE, "Authorize access", "Sign in and approve the permissions.", f"{base}/{AUTHORIZE}", is_done)
-        )
-    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in steps[len(first) :]]
+        address = addresses.page(AUTHORIZE)
+        marks.append(Mark(AUTHORIZE, "Authorize access", "Sign in and approve the permissions.", address, is_done))
+    marks += [_mark(step, record.with_draft(), addresses) for step in steps[len(first) :]]
     is_active = record.state is IntegrationState.ACTIVE
-    marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
+    marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", addresses.page(ENABLE), is_active))
     return Way(marks, steps)
 
 
@@ -104,20 +138,21 @@ def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
         return ()  # the steps of the integration are there all the same
 
 
-def source_marks(visit: Visit, organization: str, base: str) -> list[Mark]:
+def source_marks(addresses: Addresses, organization: str) -> list[Mark]:
     """Return the steps of a source: which platform it is, if there are several, then its own."""
+    visit = addresses.visit
     if not visit.app.registry.sources.can_make(organization):
         return []
     record, steps = visit.app.registry.sources.made(organization), source_steps(visit, organization)
-    choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", base, bool(steps))
+    choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", addresses.page(), bool(steps))
     if record is None or not steps:
         return [choice]
-    marks = [_mark(step, record, f"{base}/step", f"{SOURCE}.") for step in steps]
+    marks = [_mark(step, record, addresses, f"{SOURCE}.") for step in steps]
     return [choice, *marks] if len(visit.app.source_setup.offered()) > 1 else marks
 
 
-def _mark(step: SetupStep, record: Answered, base: str, prefix: str = "") -> Mark:
-    address = f"{base}/{step.key}"
+def _mark(step: SetupStep, record: Answered, addresses: Addresses, prefix: str = "") -> Mark:
+    address = addresses.step(step.key)
     return Mark(f"{prefix}{step.key}", step.title, step.help, address, is_answered(step, record), step.optional)
 
 

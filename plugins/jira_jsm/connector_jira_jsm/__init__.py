@@ -6,7 +6,7 @@ from connector_core import LazyHooks, hookspecs
 
 hook = LazyHooks(__name__)
 
-describe_plugin = hook(hookspecs.describe_plugin, "settings:describe")
+describe_plugin = hook(hookspecs.describe_plugin, "settings:PLUGIN.itself")
 authorize = hook(hookspecs.authorize, "auth.authorization:authorize")
 is_curable = hook(hookspecs.is_curable, "api.responses:is_curable")
 configure_steps = hook(hookspecs.configure_steps, "setup.steps:steps")

@@ -26,8 +26,6 @@ from connector_core import (
     PluginInfo,
     Priority,
     Settings,
-    hookspecs,
-    implements,
     mistake_in,
 )
 from connector_jira_jsm import sentences
@@ -133,7 +131,7 @@ class JiraSettings(Settings):
     )
     priority_to_incident: dict[Id, Priority | Literal["none"]] = Field(
         default_factory=dict,
-        description="What a ticket's priority is for the incident, by its ID or name; none: it is not carried back.",
+        description="What a ticket's priority is for the incident, by its ID or name; none: it is not synced back.",
     )
     close_status: Id = Field(
         description=f"ID of the status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}."
@@ -151,14 +149,14 @@ class JiraSettings(Settings):
     close_fallback: Fallbacks = Field(
         default=(Fallback.OTHER_PATH, Fallback.OTHER_DONE, Fallback.COMMENT),
         description="What to try when the close status cannot be reached: another path, another status of the category "
-        "Done, a comment that asks a person. After that the link waits for a person.",
+        "Done, a comment that asks someone. After that the link waits for someone.",
     )
     site: str | None = Field(
         default=None, description="URL or cloud ID of the site, when the authorization reaches several."
     )
     email: str | None = Field(default=None, description="Account that the API token belongs to.")
     api_token: SecretStr | None = Field(
-        default=None, description="API token, for work without a person's consent; needs email and the URL as site."
+        default=None, description="API token, for work without anyone's consent; needs email and the URL as site."
     )
     api_token_scoped: bool = Field(
         default=False, description="Whether the API token was made with scopes; it then goes through the API gateway."
@@ -223,12 +221,6 @@ PLUGIN = PluginInfo(
     signature_headers=frozenset({"x-hub-signature"}),
     times_are_exact=True,  # to the millisecond
 )
-
-
-@implements(hookspecs.describe_plugin)
-def describe() -> PluginInfo:
-    """Return who we are."""
-    return PLUGIN
 
 
 class TokenLogin(BaseModel):

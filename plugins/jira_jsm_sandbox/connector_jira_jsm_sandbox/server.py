@@ -164,7 +164,9 @@ class JiraSandbox:
         return {"oauth": oauth, "auth_url": self.url, "api_url": self.url, "search_settle": settle_s}
 
     def integration_settings(self) -> dict[str, object]:
-        """Return the settings of a working integration."""
+        """Return the settings of a working integration; of a site without a desk, what can be said of one."""
+        if not self.profile.desks:
+            return dict(self.profile.settings)
         desk = self.profile.desks[0]
         return {
             "service_desk": desk.id,
@@ -208,7 +210,7 @@ class JiraSandbox:
 
         An empty one is for the whole site.
         """
-        mine = f"project = {self.profile.desks[0].project_key}"
+        mine = " OR ".join(f"project = {desk.project_key}" for desk in self.profile.desks[:1])
         self.webhooks.add("Connector", url, EVENTS, jql=mine if jql is None else jql, secret=secret)
 
     def tickets(self) -> list[dict[str, Any]]:

@@ -9,31 +9,31 @@ from connector_core.kit.checks import ok, problem, run, warning, webhook_is_ther
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import name_of
 from connector_core.kit.values import as_object, as_objects, whole
-from connector_request_tracker.api import RIGHT_FIX, quoted, rest_of, search
-from connector_request_tracker.settings import DO_NOT_CLOSE, Tracker
+from connector_request_tracker.api import RIGHT_FIX, quoted
+from connector_request_tracker.desk import Tracker, following
+from connector_request_tracker.settings import TrackerSettings
 from connector_request_tracker.setup import close_choices
-from connector_request_tracker.tickets import following
 
 _QUEUE_FIX = "Give the token's user the right SeeQueue there, or choose another queue (Select Queue)."
 _CLOSE_FIX = "Compare it with the lifecycle of the queue (Close Status)."
 
 
 @core.implements(core.hookspecs.check_integration)
-def check(integration: Tracker) -> Sequence[core.Finding]:
+def check(integration: core.Integration[TrackerSettings]) -> Sequence[core.Finding]:
     """Try the token, the queue, the rights as far as they show, and the close status."""
-    parts = (one(integration) for one in (_site, _queue, _rights, _close, webhook_is_there))
-    return run(*parts)
+    parts = (one(Tracker(integration)) for one in (_site, _queue, _rights, _close))
+    return run(*parts, webhook_is_there(integration))
 
 
-def _site(integration: Tracker) -> Iterator[core.Finding]:
-    version = name_of(as_object(rest_of(integration).get("/rt")).get("Version"))
+def _site(desk: Tracker) -> Iterator[core.Finding]:
+    version = name_of(as_object(desk.rest.get("/rt")).get("Version"))
     yield ok("site", "Request Tracker takes the token", version)
 
 
-def _queue(integration: Tracker) -> Iterator[core.Finding]:
-    name = integration.settings.queue
+def _queue(desk: Tracker) -> Iterator[core.Finding]:
+    name = desk.settings.queue
     try:
-        shown = whole(rest_of(integration).get(f"/queue/{segment(name)}"))
+        shown = whole(desk.rest.get(f"/queue/{segment(name)}"))
     except core.ConfigError as exc:
         lack = "The queue is not there, or hidden from the token's user"
         yield problem("queue_missing", lack, exc.detail, _QUEUE_FIX)
@@ -47,22 +47,22 @@ def _queue(integration: Tracker) -> Iterator[core.Finding]:
         yield ok("queue", "Tickets can be created in the queue", name)
 
 
-def _rights(integration: Tracker) -> Iterator[core.Finding]:
+def _rights(desk: Tracker) -> Iterator[core.Finding]:
     """Look at the newest open ticket of the queue: whoever may change it is shown where its status may go."""
-    found = list(search(integration, f"Queue = {quoted(integration.settings.queue)} AND Status = '__Active__'"))
+    found = list(desk.search(f"Queue = {quoted(desk.settings.queue)} AND Status = '__Active__'"))
     if not found:
         yield ok("rights", "Whether tickets can be changed shows with the first ticket of the queue")
-    elif not following(rest_of(integration).get(f"/ticket/{segment(name_of(found[-1].get('id')))}")):
+    elif not following(desk.rest.get(f"/ticket/{segment(name_of(found[-1].get('id')))}")):
         yield problem("right_missing", "Tickets of the queue cannot be changed or commented", "ModifyTicket", RIGHT_FIX)
     else:
         yield ok("rights", "Tickets can be changed and commented")
 
 
-def _close(integration: Tracker) -> Iterator[core.Finding]:
-    status, queue = integration.settings.close_status, integration.settings.queue
-    if status == DO_NOT_CLOSE:
+def _close(desk: Tracker) -> Iterator[core.Finding]:
+    status, queue = desk.settings.close_status, desk.settings.queue
+    if status == desk.keep_open:
         yield ok("close_status", "Tickets are not closed automatically")
-    elif status in {choice.value for choice in close_choices(integration, queue)}:
+    elif status in {choice.value for choice in close_choices(desk, queue)}:
         yield ok("close_status", "The close status is known", status)
     else:
         yield warning("close_status", "No ticket of the queue shows the close status yet", status, _CLOSE_FIX)

@@ -8,23 +8,17 @@ owner Request Tracker tells no Scrip: both is seen when tickets are read.
 from __future__ import annotations
 
 import connector_core as core
-from connector_core.kit.signing import SignatureScheme, delivery_id, json_event, name_of
-from connector_core.kit.values import as_objects
+from connector_core.kit.signing import SignatureScheme, delivery_id, name_of
+from connector_core.kit.values import Json, as_objects
 from connector_request_tracker.api import is_number
-from connector_request_tracker.settings import AnyTracker
 
 SCHEME = SignatureScheme("x-hub-signature", prefix="sha256=")
 _FIELDS = {"Subject": core.FieldName.TITLE, "Priority": core.FieldName.PRIORITY, "Status": core.FieldName.STATUS}
 _COMMENTS = frozenset({"Comment", "Correspond"})
 
 
-@core.implements(core.hookspecs.on_inbound_webhook)
-def receive(integration: AnyTracker, request: core.InboundRequest) -> core.Delivery | None:
-    """Verify and read a delivery: which tickets to read, what is said to have happened, and who did it."""
-    position = SCHEME.signer(request, integration.webhook_secrets)
-    if position is None:
-        return None
-    event = json_event(request)
+def _read(request: core.InboundRequest, event: Json) -> core.Delivery:
+    """Read a delivery: which tickets to read, what is said to have happened, and who did it."""
     ticket, changes = name_of(event.get("ticket")), as_objects(event.get("changes")) or [event]
     if not is_number(ticket):
         raise core.WebhookRejected("It is signed and names no ticket.", status=422, reply="not a delivery of the Scrip")
@@ -40,5 +34,7 @@ def receive(integration: AnyTracker, request: core.InboundRequest) -> core.Deliv
         hints=frozenset({ticket, *filter(is_number, merged)}),
         commented={ticket: frozenset(comments)} if comments else {},
         changed_by={field: name for field, name in by_field.items() if field is not None},
-        signed_by=position,
     )
+
+
+receive = SCHEME.receiver(_read)

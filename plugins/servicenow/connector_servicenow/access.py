@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import islice
 
 import connector_core as core
 from connector_core.kit import grants, oauth, rest
-from connector_core.kit.values import Json
-from connector_servicenow.table import VENDOR, Table, instance, raw
+from connector_servicenow.desk import ServiceNow
+from connector_servicenow.settings import ServiceNowSettings
+from connector_servicenow.table import VENDOR
 
 PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"  # [create-cc-sys-prop]
 
 
 @core.implements(core.hookspecs.authorize)
-def authorize(integration: core.AnyIntegration, request: core.AuthorizationRequest) -> core.Redirect | core.Grant:
+def authorize(
+    integration: core.Integration[ServiceNowSettings | None], request: core.AuthorizationRequest
+) -> core.Redirect | core.Grant:
     """Start, finish or renew an authorization, in the way that was chosen."""
-    site = instance(integration)
-
-    def whoami(grant: core.Grant) -> grants.Account:
-        row = own_row(Table.of(integration, "sys_user", rest.of_grant(grant)))
-        return grants.Account(raw(row, "sys_id") or "", raw(row, "user_name") or "", (grants.site_at(site),))
-
+    desk = ServiceNow(integration)
     match grants.text_given(integration, "sign_in") or "oauth":
         case "oauth":
-            return grants.code_flow(integration, request, _server(site), grants.client_given(integration), whoami)
+            client = grants.client_given(integration)
+            return grants.code_flow(integration, request, _server(desk.site_url), client, desk.account_of)
         case "client_credentials":
-            server, client = _server(site, alone=True), grants.client_given(integration)
-            return grants.client_credentials(integration, request, server, client, whoami)
+            server, client = _server(desk.site_url, alone=True), grants.client_given(integration)
+            return grants.client_credentials(integration, request, server, client, desk.account_of)
         case "api_key":
-            headers, what = {"x-sn-apikey": grants.secret_needed(integration, "api_key", "API key")}, "API key"
+            return desk.header_grant({"x-sn-apikey": desk.secret("api_key")}, what="API key")
         case _:
-            password = grants.secret_needed(integration, "password", "password")
-            user = grants.text_given(integration, "user_name")
-            headers, what = rest.basic(user, password), "user name or password"
-    return grants.header_grant(integration, headers, whoami, vendor=VENDOR, base_url=site, what=what)
-
-
-def own_row(users: Table) -> Json:
-    """Return the user that we act as; an empty one where that cannot be told.
-
-    That a query may ask for `gs.getUserID()` is documented [c_RESTAPI]; whether an account without roles may look is
-    not. Where it is ignored many users come back: then nobody is named.
-    """
-    query = {"sys_id": "javascript:gs.getUserID()"}
-    try:
-        found = list(islice(users.find(query, fields=("sys_id", "user_name"), most="2"), 2))
-    except core.ConfigError as exc:
-        if exc.code not in {"permission_missing", "column_closed"}:  # that the address is wrong, say
-            raise
-        return {}
-    return found[0] if len(found) == 1 else {}
+            headers = rest.basic(desk.given("user_name"), desk.secret("password"))
+            return desk.header_grant(headers, what="user name or password")
 
 
 def _server(site: str, *, alone: bool = False) -> oauth.OAuthServer:

@@ -7,10 +7,10 @@ from functools import partial
 
 import connector_core as core
 from connector_core.kit.checks import listed, ok, problem, readable, run, warning, webhook_is_there
-from connector_servicenow import incidents, lists
-from connector_servicenow.access import own_row
-from connector_servicenow.settings import DO_NOT_CLOSE, ServiceNowIntegration
-from connector_servicenow.table import Table, raw
+from connector_servicenow import lists
+from connector_servicenow.desk import FIELDS, ServiceNow
+from connector_servicenow.settings import ServiceNowSettings
+from connector_servicenow.table import raw
 
 _INCIDENTS_FIX = "Give the account the role itil, and snc_platform_rest_api_access where the Table API is closed."
 _COLUMNS_FIX = "Have an administrator let the account read these columns: access rules (ACL) close them."
@@ -28,19 +28,19 @@ _GROUP_FIX = "Choose another one in set-up, under Assignment Group."
 
 
 @core.implements(core.hookspecs.check_integration)
-def check(integration: ServiceNowIntegration) -> list[core.Finding]:
+def check(integration: core.Integration[ServiceNowSettings]) -> list[core.Finding]:
     """Try all that the integration will need; nothing is changed."""
-    parts = (_incidents, _account, _choices, _columns, _journal, _group, webhook_is_there)
-    return run(*(part(integration) for part in parts))
+    parts = (_incidents, _account, _choices, _columns, _journal, _group)
+    return run(*(part(ServiceNow(integration)) for part in parts), webhook_is_there(integration))
 
 
-def _incidents(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
+def _incidents(desk: ServiceNow) -> Iterator[core.Finding]:
     try:
-        row = next(Table.of(integration).find({}, fields=incidents.FIELDS, most="1"), None)
+        row = next(desk.table().find({}, fields=FIELDS, most="1"), None)
     except core.ConfigError as exc:
         yield problem("incidents_closed", "Incidents cannot be read", exc.message, _INCIDENTS_FIX)
         return
-    hidden = [name for name in incidents.FIELDS if row is not None and raw(row, name) is None]
+    hidden = [name for name in FIELDS if row is not None and raw(row, name) is None]
     if row is None:
         said = "There is none, or our account may see none: then give it the role itil."
         yield warning("incidents_none", "No incident is shown", said)
@@ -50,48 +50,48 @@ def _incidents(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
         yield ok("incidents", "Incidents can be read")
 
 
-def _account(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
+def _account(desk: ServiceNow) -> Iterator[core.Finding]:
     def name() -> str | None:
-        return raw(own_row(Table.of(integration, "sys_user")), "user_name")
+        return raw(desk.own_row(), "user_name")
 
     yield from readable("account", "The row of the account in sys_user", name, _ACCOUNT_FIX)
 
 
-def _choices(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
-    settings, load = integration.settings, partial(lists.states, integration)
+def _choices(desk: ServiceNow) -> Iterator[core.Finding]:
+    settings, load = desk.settings, partial(lists.states, desk)
     states = yield from readable("choices", "The list of states and codes", load, lists.CHOICES_FIX)
-    if not states or settings.close_status == DO_NOT_CLOSE:
+    if not states or settings.close_status == desk.keep_open:
         return
     yield from listed("close_status", "The close state", settings.close_status, states, _CLOSE_FIX)
     if not settings.close_code:
         said = "Most instances refuse to resolve an incident without one."
         yield warning("close_code_open", "No resolution code is chosen", said, _CLOSE_FIX)
-    elif codes := lists.choices(integration, "close_code"):
+    elif codes := lists.choices(desk, "close_code"):
         yield from listed("close_code", "The resolution code", settings.close_code, codes, _CLOSE_FIX)
 
 
-def _columns(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
-    load = partial(lists.insisted, integration)
+def _columns(desk: ServiceNow) -> Iterator[core.Finding]:
+    load = partial(lists.insisted, desk)
     insisted = yield from readable("dictionary", "The list of fields that must be filled", load, _DICTIONARY_FIX)
-    sent = {*integration.settings.new_fields, "assignment_group", "description", "correlation_id"}
-    sent |= {"caller_id"} if integration.settings.caller else set()
+    sent = {*desk.settings.new_fields, "assignment_group", "description", "correlation_id"}
+    sent |= {"caller_id"} if desk.settings.caller else set()
     for name, label in sorted((insisted or {}).items()):
         if name not in sent:
             yield warning("field_open", "A field that must be filled is not", f"{label} ({name})", _FIELD_FIX)
 
 
-def _journal(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
+def _journal(desk: ServiceNow) -> Iterator[core.Finding]:
     def entry() -> str | None:
-        rows = Table.of(integration, "sys_journal_field").find({}, fields=("sys_id", "value"), most="1")
+        rows = desk.table("sys_journal_field").find({}, fields=("sys_id", "value"), most="1")
         return next((raw(row, "value") for row in rows), None)
 
     yield from readable("journal", "The journal of comments and work notes", entry, _JOURNAL_FIX)
 
 
-def _group(integration: ServiceNowIntegration) -> Iterator[core.Finding]:
-    group = integration.settings.assignment_group
-    rows = Table.of(integration, "sys_user_group").find({"sys_id": group, "active": "true"}, fields=("name",))
+def _group(desk: ServiceNow) -> Iterator[core.Finding]:
+    group = desk.settings.assignment_group
+    rows = desk.table("sys_user_group").find({"sys_id": group, "active": "true"}, fields=("name",))
     there = {raw(row, "sys_id") or "": raw(row, "name") or "" for row in rows}
     if group in there:
-        integration.core.tell_label("assignment_group", group, there[group])
+        desk.integration.core.tell_label("assignment_group", group, there[group])
     yield from listed("group", "The assignment group", group, there, _GROUP_FIX)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connector_core import AnyIntegration, Choice, ConfigError
-from connector_servicenow.table import Table, raw
+from connector_core import Choice, ConfigError
+from connector_servicenow.desk import ServiceNow
+from connector_servicenow.table import raw
 
 CHOICES_FIX = "Give the account the role personalize_choices: then states and codes can be chosen and checked."
 _MOST = 50
@@ -14,27 +15,27 @@ _TABLES = ("incident", "task")  # most columns of incidents are declared by `tas
 _FILLED = frozenset({"short_description", "number", "state", "impact", "urgency", "priority", "opened_at", "opened_by"})
 
 
-def groups(integration: AnyIntegration) -> Sequence[Choice]:
+def groups(desk: ServiceNow) -> Sequence[Choice]:
     """List the active assignment groups."""
-    rows = Table.of(integration, "sys_user_group").find({"active": "true"}, fields=("sys_id", "name"), order="name")
+    rows = desk.table("sys_user_group").find({"active": "true"}, fields=("sys_id", "name"), order="name")
     return [Choice(raw(row, "sys_id") or "", raw(row, "name") or "") for row in rows]
 
 
-def people(integration: AnyIntegration, typed: str) -> Sequence[Choice]:
+def people(desk: ServiceNow, typed: str) -> Sequence[Choice]:
     """Find active users by a part of their name, their user name, or their sys_id."""
     part = typed.replace("^", " ").strip()
     also, fields = f"nameLIKE{part}^ORuser_name={part}^ORsys_id={part}", ("sys_id", "name", "user_name")
-    rows = Table.of(integration, "sys_user").find({"active": "true"}, also=also, fields=fields, order="name")
+    rows = desk.table("sys_user").find({"active": "true"}, also=also, fields=fields, order="name")
     named = [tuple(raw(row, name) or "" for name in fields) for row in rows]
     wanted = part.casefold()
     fit = [one for one in named if wanted in one[1].casefold() or wanted in {one[2].casefold(), one[0]}]
     return [Choice(sys_id, f"{name} ({user})") for sys_id, name, user in fit[:_MOST]]
 
 
-def choices(integration: AnyIntegration, element: str) -> Mapping[str, str]:
+def choices(desk: ServiceNow, element: str) -> Mapping[str, str]:
     """Return the entries of a list of the incident table by value, in their order."""
     where = {"name": _TABLES, "element": element, "inactive": "false"}
-    rows = list(Table.of(integration, "sys_choice").find(where, fields=("value", "label"), order="sequence"))
+    rows = list(desk.table("sys_choice").find(where, fields=("value", "label"), order="sequence"))
     own = [row for row in rows if raw(row, "name") == "incident"] or rows
     listed: dict[str, str] = {}
     for row in own:
@@ -42,24 +43,24 @@ def choices(integration: AnyIntegration, element: str) -> Mapping[str, str]:
     return {value: label for value, label in listed.items() if value}
 
 
-def states(integration: AnyIntegration) -> Mapping[str, str]:
+def states(desk: ServiceNow) -> Mapping[str, str]:
     """Return the states by value.
 
     Raises:
         ConfigError: the list is closed to us: every instance has some.
     """
-    if not (listed := choices(integration, "state")):
+    if not (listed := choices(desk, "state")):
         raise ConfigError("The list of states comes back empty.", code="choices_closed", fix=CHOICES_FIX)
     return listed
 
 
-def insisted(integration: AnyIntegration) -> Mapping[str, str] | None:
+def insisted(desk: ServiceNow) -> Mapping[str, str] | None:
     """Return the columns that every incident must have, by name, as people call them; None where that is closed to us.
 
     What data policies ask for is not among them.
     """
     fields = ("element", "column_label", "mandatory")
-    rows = list(Table.of(integration, "sys_dictionary").find({"name": _TABLES}, fields=fields))
+    rows = list(desk.table("sys_dictionary").find({"name": _TABLES}, fields=fields))
     needed = {
         raw(row, "element") or "": raw(row, "column_label") or "" for row in rows if raw(row, "mandatory") == "true"
     }

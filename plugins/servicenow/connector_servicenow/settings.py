@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 import connector_core as core
 from connector_core.kit.field_lines import FieldLines, Template
 from connector_core.kit.priorities import FieldPriorities
+from connector_core.kit.settings import site_address
 from connector_core.kit.texts import CUT, CUT_NOTE
 
 DO_NOT_CLOSE = "none"
@@ -22,16 +23,8 @@ DONE = ("6", "7", "8")
 PAIRS = MappingProxyType(dict(zip(core.Priority, ("1/1", "1/2", "2/2", "2/3", "3/3"), strict=True)))
 
 LINES = "A line for each column, as u_room = {{ incident.location.name }}; values as they are stored."
+_EXAMPLE = "https://acme.service-now.com"
 _PAIR = re.compile(r"[0-9]{1,2}/[0-9]{1,2}")
-
-
-def address_of(instance: object) -> object:
-    """Return the address of an instance that may be given by its name alone."""
-    name = str(instance).strip()
-    plain = re.fullmatch(r"[A-Za-z0-9-]+", name) is not None
-    return core.http_address(
-        f"https://{name}.service-now.com" if plain else name, example="https://acme.service-now.com"
-    )
 
 
 def pair_of(text: str) -> str:
@@ -52,11 +45,11 @@ def _states(given: object) -> object:
 class ServiceNowSettings(core.Settings):
     """Settings of an integration with one instance."""
 
-    instance: Annotated[str, BeforeValidator(address_of)] = Field(
+    instance: Annotated[str, site_address(_EXAMPLE, host_of_name="{}.service-now.com")] = Field(
         description="Address of the instance, or its name: acme stands for https://acme.service-now.com."
     )
     sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], core.FieldKind.CHOICE] = Field(
-        "oauth", description="How access is authorized: a person's consent, a client of its own, a key, or a password."
+        "oauth", description="How access is authorized: someone's consent, a client of its own, a key, or a password."
     )
     client_id: str = Field("", title="Client ID", description="For OAuth, as it stands in the registry.")
     client_secret: SecretStr | None = Field(None, description="Of the OAuth client, as it stands in the registry.")
@@ -104,8 +97,6 @@ class ServiceNowSettings(core.Settings):
         return FieldPriorities(written, [({"priority": str(n)}, ours) for n, ours in enumerate(core.Priority, 1)])
 
 
-ServiceNowIntegration: TypeAlias = core.Integration[ServiceNowSettings]
-
 PLUGIN = core.PluginInfo(
     name="servicenow",
     title="ServiceNow",
@@ -118,9 +109,3 @@ PLUGIN = core.PluginInfo(
     read_lag=timedelta(days=1),
     signature_headers=frozenset({"x-signature", "x-timestamp"}),
 )
-
-
-@core.implements(core.hookspecs.describe_plugin)
-def describe() -> core.PluginInfo:
-    """Return who we are."""
-    return PLUGIN

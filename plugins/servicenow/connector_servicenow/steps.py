@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import connector_core as core
-from connector_core.kit import steps
+from connector_core.kit import scripts, steps
 from connector_core.kit.texts import packaged
 from connector_servicenow import lists, webhook
+from connector_servicenow.desk import ServiceNow
 from connector_servicenow.settings import DO_NOT_CLOSE, DONE, PAIRS, ServiceNowSettings, pair_of
 
 _WAYS = (
@@ -17,7 +18,6 @@ _WAYS = (
     core.Choice("api_key", "API key"),
     core.Choice("basic", "User name and password"),
 )
-_SECRETS = ("client_secret", "api_key", "password")
 _KEEP_OPEN = core.Choice(DO_NOT_CLOSE, "Do not resolve incidents automatically")
 _CALLER_HINT = "A part of a name: who the incidents are of. Left open, there is none."
 _PAIRS_HINT = "As 1/2: impact 1, urgency 2. The instance computes the priority out of both, by its own rules."
@@ -26,18 +26,27 @@ _ask = partial(steps.ask, ServiceNowSettings)
 
 
 @core.implements(core.hookspecs.configure_steps)
-def configure(integration: core.AnyIntegration) -> Sequence[core.SetupStep]:
+def configure(integration: core.Integration[ServiceNowSettings | None]) -> Sequence[core.SetupStep]:
     """List the steps."""
-
-    def groups() -> Sequence[core.Choice]:
-        return lists.groups(integration)
-
+    desk = ServiceNow(integration)
     return (
-        _instance(),
-        steps.choice_step(
-            "assignment_group", groups, hint="It gets the incidents.", help="Who works on the incidents."
+        steps.account_step(
+            ServiceNowSettings,
+            "instance",
+            *("client_id", "user_name", "client_secret", "api_key", "password"),
+            more=[_ask("sign_in", load=lambda: _WAYS, is_fixed=True)],
+            title="Instance",
+            help="Where it is, and how access is authorized.",
+            text=packaged(__package__, "sign_in.md"),
+            before_authorization=True,
         ),
-        _new(integration),
+        steps.choice_step(
+            "assignment_group",
+            lambda: lists.groups(desk),
+            hint="It gets the incidents.",
+            help="Who works on the incidents.",
+        ),
+        _new(desk),
         steps.priority_values_step(
             "impact_urgency",
             PAIRS,
@@ -46,37 +55,31 @@ def configure(integration: core.AnyIntegration) -> Sequence[core.SetupStep]:
             hint=_PAIRS_HINT,
             help="What each priority is written as.",
         ),
-        _close(integration),
-        steps.webhook_step(
-            hint="Signs what the instance sends; it is in the script of the next step.",
-            title="Webhook Secret",
-            help="With it, ServiceNow tells of changes at once; without it they are read from time to time.",
+        _close(desk),
+        scripts.scripted_webhook_step(
+            integration,
+            packaged(__package__, "business_rule.js"),
+            name="Business Rule",
+            text=packaged(__package__, "business_rule.md"),
+            test_event="Change the short description of any incident, and save it.",
+            as_stored=webhook.key_of,
         ),
-        *_rule(integration),
     )
 
 
-def _instance() -> core.SetupStep:
-    where = _ask("instance", needs_again=frozenset(_SECRETS))
-    how = _ask("sign_in", load=lambda: _WAYS, is_fixed=True)
-    fields, help_ = map(_ask, ("client_id", "user_name", *_SECRETS)), "Where it is, and how access is authorized."
-    text = packaged(__package__, "sign_in.md")
-    return core.SetupStep("instance", "Instance", help_, (where, how, *fields), before_authorization=True, text=text)
-
-
-def _new(integration: core.AnyIntegration) -> core.SetupStep:
-    fields = _ask("caller", hint=_CALLER_HINT, find=partial(lists.people, integration)), _ask("new_fields")
+def _new(desk: ServiceNow) -> core.SetupStep:
+    fields = _ask("caller", hint=_CALLER_HINT, find=partial(lists.people, desk)), _ask("new_fields")
     help_ = "Whose incidents they are, and what your instance asks for beside that."
     return core.SetupStep("new", "Caller and Further Fields", help_, fields, optional=True)
 
 
-def _close(integration: core.AnyIntegration) -> core.SetupStep:
+def _close(desk: ServiceNow) -> core.SetupStep:
     def states() -> list[core.Choice]:
         # The usual one first: base systems resolve, and close by themselves some days later.
-        return sorted(_choices(lists.states(integration)), key=lambda one: one.value != DONE[0])
+        return sorted(_choices(lists.states(desk)), key=lambda one: one.value != DONE[0])
 
     def codes() -> list[core.Choice]:
-        return _choices(lists.choices(integration, "close_code"))
+        return _choices(lists.choices(desk, "close_code"))
 
     code = _ask("close_code", load=codes, may_be_typed=True)
     return steps.close_step(
@@ -87,22 +90,6 @@ def _close(integration: core.AnyIntegration) -> core.SetupStep:
         more=(code, *map(_ask, ("close_notes", "close_fields", "done_states"))),
         help="What becomes of an incident whose cause is over.",
     )
-
-
-def _rule(integration: core.AnyIntegration) -> Sequence[core.SetupStep]:
-    script, text = (packaged(__package__, f"business_rule.{kind}") for kind in ("js", "md"))
-    values = steps.handed_out(integration, script, name="Business Rule", as_stored=webhook.key_of)
-    rule = core.SetupStep(
-        "rule",
-        "Business Rule",
-        "Has the instance tell of changes.",
-        (),
-        optional=True,
-        text=text,
-        values=values,
-        test_event="Change the short description of any incident, and save it.",
-    )
-    return (rule,) if values else ()
 
 
 def _choices(listed: Mapping[str, str]) -> list[core.Choice]:

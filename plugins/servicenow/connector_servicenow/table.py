@@ -16,17 +16,15 @@ from typing import Any
 from requests import Response
 
 import connector_core as core
-from connector_core.kit import answers, grants, paging, rest, values
-from connector_core.kit.rest import Auth
+from connector_core.kit import answers, paging, rest, values
 from connector_core.kit.values import Json
-from connector_servicenow.settings import ServiceNowSettings
 
 VENDOR = "ServiceNow"
 PAGE = "1000"
 _SCRIPT = "javascript:"  # what the instance fills in; whoever asks looks whether it did
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 ZONES = timedelta(days=1)  # a time in a query may be read in the zone of the account
-_API = "/api/now/v2/table"  # an empty list is 200 here, in v1 it is 404 [c_TableAPI]
+API = "/api/now/v2/table"  # an empty list is 200 here, in v1 it is 404 [c_TableAPI]
 
 
 class FieldsMissing(core.RemoteError):
@@ -61,7 +59,7 @@ _FIXES = answers.Fixes(
     permission="Have an administrator give the account the role that is missing: itil for incidents, and "
     "snc_platform_rest_api_access where the Table API is closed.",
     address="Correct the address of the instance in set-up.",
-    page="A developer instance sleeps after a while: log in at developer.servicenow.com to wake it. Else look what "
+    page="A developer instance sleeps after a while: sign in at developer.servicenow.com to wake it. Else look what "
     "answers at the address.",
 )
 RULES = answers.Answers(VENDOR, own=_own, fixes=_FIXES)
@@ -73,11 +71,6 @@ class Table:
 
     rest: rest.Rest
     name: str
-
-    @classmethod
-    def of(cls, integration: core.AnyIntegration, name: str = "incident", auth: Auth = None) -> Table:
-        """Return a table of the instance, also before set-up is finished."""
-        return cls(rest.Rest(integration, instance(integration) + _API, RULES, auth=auth), name)
 
     def find(  # noqa: PLR0913 - by keyword
         self,
@@ -133,11 +126,6 @@ class Table:
 
     def _path(self, sys_id: str) -> str:
         return f"/{self.name}/{rest.segment(sys_id)}" if sys_id else f"/{self.name}"
-
-
-def instance(integration: core.AnyIntegration) -> str:
-    """Return the address of the instance."""
-    return str(grants.setting_given(integration, ServiceNowSettings, "instance"))
 
 
 def shown(fields: Sequence[str]) -> dict[str, str]:

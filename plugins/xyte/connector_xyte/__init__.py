@@ -6,7 +6,7 @@ from connector_core import LazyHooks, hookspecs
 
 hook = LazyHooks(__name__)
 
-describe_plugin = hook(hookspecs.describe_plugin, "settings:describe")
+describe_plugin = hook(hookspecs.describe_plugin, "settings:PLUGIN.itself")
 poll_incidents = hook(hookspecs.poll_incidents, "polling:poll")
 configure_source = hook(hookspecs.configure_source, "steps:steps")
 check_source = hook(hookspecs.check_source, "checks:check")

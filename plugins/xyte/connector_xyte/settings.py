@@ -20,9 +20,7 @@ from connector_core import (
     SigningSecret,
     Source,
     duration_field,
-    hookspecs,
     http_address,
-    implements,
     usable_secrets,
 )
 
@@ -143,9 +141,3 @@ PLUGIN = PluginInfo(
     # Xyte's API can close an incident and change nothing else of it.
     accepted_with=dict.fromkeys((FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY), "changes_url"),
 )
-
-
-@implements(hookspecs.describe_plugin)
-def describe() -> PluginInfo:
-    """Return who we are."""
-    return PLUGIN

@@ -49,6 +49,8 @@ MODULES = (
     "markup",
     "marks",
     "priorities",
+    "scripts",
+    "settings",
     "steps",
     "texts",
 )
@@ -59,6 +61,7 @@ TICKET = TicketSnapshot(id="1")
 class DeskSettings(Settings):
     """Settings of a desk."""
 
+    address: str = Field("", description="Address of the desk.")
     token: SecretStr = Field(description="Token of the user.")
 
 

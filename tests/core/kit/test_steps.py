@@ -16,6 +16,7 @@ from connector_core import Choice, CopyValue, FieldKind, Priority, Settings, Set
 from connector_core.contract.setup_steps import fetch_choices, fetch_rows
 from connector_core.kit.grants import text_given
 from connector_core.kit.priorities import Level, NumberPriorities
+from connector_core.kit.scripts import filled_script, handed_out, script_step
 from connector_core.kit.steps import (
     NO_PARTNER,
     TO_INCIDENT,
@@ -23,14 +24,11 @@ from connector_core.kit.steps import (
     ask,
     choice_step,
     close_step,
-    filled_script,
-    handed_out,
     priorities_so_far,
     priorities_step,
     priority_numbers_step,
     priority_values_step,
     rows_so_far,
-    script_step,
     webhook_step,
     wrong_by,
 )
@@ -89,6 +87,8 @@ def test_priorities_are_asked_each_way_and_shown():
     assert [choice.label for choice in fetch_choices(there[0])] == ["Urgent", "High", "Normal", "Low"]
     assert [(row.key, row.label) for row in back] == [(f"{TO_INCIDENT}.{one.id}", one.name) for one in FOUR]
     assert fetch_choices(back[0])[-1].value == NO_PARTNER
+    assert [there[0].unanswered, back[3].unanswered] == ["Automatic (Urgent)", "Automatic (Planning)"]
+    assert back[0].unanswered == "Automatic (Critical)"
     assert shown(step) == [
         "critical: ↔ Urgent",
         "high: ↔ High",

@@ -319,7 +319,7 @@ def test_person_is_asked_once_and_again_for_another_reason(requests_mock: Mocker
     assert len(site.comments) == 2
     assert "The parent is open." in site.comments[0]
     assert "The form is empty." in site.comments[1]
-    assert ["asks a person" in sentence for sentence in said] == [True, False, True]
+    assert ["asks someone" in sentence for sentence in said] == [True, False, True]
 
 
 @pytest.mark.parametrize("status", [403, 503, 401, 400])
@@ -333,7 +333,7 @@ def test_comment_that_cannot_be_left_hides_nothing(requests_mock: Mocker, status
         with pytest.raises(RemoteError) as caught:
             close(integration)
         assert caught.value.code == "no_close_transition"
-        assert ("asks a person" in caught.value.message) is asked
+        assert ("asks someone" in caught.value.message) is asked
 
     assert site.asked("POST", f"{ISSUE}/comment") == 2
 

@@ -286,7 +286,7 @@ def test_in_doubt_a_comment_is_internal(change: dict[str, Any], internal: bool) 
 
     assert comment is not None
     assert comment.internal is internal
-    assert comment.author == "Somebody"
+    assert comment.author == "Someone"
 
 
 @pytest.mark.parametrize("change", [{"id": 5}, {"id": ""}, {"id": "9" * 300}, {"id": None}])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connector_core.testing import TicketingLife
-from connector_core.testing.conformance.ground import MovingClock
-from connector_core.testing.conformance.mutants import MUTANTS, Mutant
+from connector_core.testing.conformance.liar import Mutant
+from connector_core.testing.conformance.mutants import MUTANTS
+from connector_core.testing.conformance.system import MovingClock
 from connector_core.testing.trials import try_mutants
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from connector_jira_jsm_sandbox import JiraSandbox
+from connector_jira_jsm_sandbox import DEFAULT, JiraSandbox
 from tests.support.jira.receiver import Receiver
 from tests.support.jira.visitor import Client
 
@@ -155,7 +156,8 @@ def test_control_api_makes_trouble(sandbox: JiraSandbox, person: Client, site: C
 
     assert (made.status_code, struck, listed[0]["hits"]) == (204, 503, 1)
     assert site.get("/rest/api/3/myself").status_code == 200
-    assert person.post("/_sandbox/faults", json={"kind": "explode"}).status_code == 400
+    for wrong in ({"kind": "explode"}, {"kind": "status", "path": "("}, {"kind": "status", "method": "*"}):
+        assert person.post("/_sandbox/faults", json=wrong).status_code == 400
     assert person.delete("/_sandbox/calls").status_code == 204
     assert sandbox.call_count() == 0
 
@@ -218,3 +220,12 @@ def test_settings_lead_to_a_working_integration(sandbox: JiraSandbox) -> None:
         "search_settle": 5.0,
     }
     assert sandbox.integration_settings() == {"service_desk": "10", "request_type": "25", "close_status": "10002"}
+
+
+def test_a_site_without_desks_can_be_begun_with() -> None:
+    """Nothing is chosen of it, and a webhook is for all of it."""
+    with JiraSandbox(replace(DEFAULT, desks=())) as bare:
+        bare.register_webhook("http://127.0.0.1:9/hook", "s")
+
+        assert not {"service_desk", "request_type"} & bare.integration_settings().keys()
+        assert [webhook.as_json(bare.site)["name"] for webhook in bare.webhooks.listed()] == ["Connector"]

@@ -11,10 +11,11 @@ from pydantic import SecretStr, ValidationError
 import connector_request_tracker
 from connector_core import FieldName, InboundRequest, Priority, UnreadableTicket, WebhookRejected
 from connector_core.kit.kept import keep
-from connector_core.kit.steps import filled_script
+from connector_core.kit.scripts import filled_script
 from connector_core.kit.texts import packaged
 from connector_core.testing import PluginContract, make_integration
-from connector_request_tracker import api, tickets, webhook
+from connector_request_tracker import api, webhook
+from connector_request_tracker.desk import Tracker
 from connector_request_tracker.settings import PLUGIN, TrackerSettings
 
 SCRIP = packaged("connector_request_tracker", "scrip.pl")
@@ -95,7 +96,7 @@ def snapshot_of(**odd):
     shown = {"id": 7, "Subject": "Dark", "Status": "open", "Priority": "3", "Queue": {"id": "1"}, **odd}
     integration = make_integration(PLUGIN, GIVEN)
     keep(integration, "is done: 1 open", value=False)
-    return tickets.snapshot(integration, shown)
+    return Tracker(integration).snapshot(shown)
 
 
 @pytest.mark.parametrize("priority", [*ODD, "\N{SUPERSCRIPT TWO}", "-\N{SUPERSCRIPT TWO}", "9" * 5000])

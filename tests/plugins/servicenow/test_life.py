@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core.testing import TicketingLife
-from connector_core.testing.conformance.ground import MovingClock
+from connector_core.testing.conformance.system import MovingClock
 from connector_core.testing.trials import try_mutants
 from connector_servicenow_sandbox import DIFFICULT, ServiceNowSandbox
 from connector_servicenow_sandbox.profile import ACCOUNT

@@ -6,7 +6,7 @@ import pytest
 
 from connector_core import FindTicket, MarkTicket, RemoteError
 from connector_servicenow import find_tickets, list_marked, mark_ticket, on_incident_event
-from connector_servicenow.table import Table
+from connector_servicenow.desk import ServiceNow
 from tests.support.servicenow import MARKER, incident, opened
 
 OTHER = "cnx-aaaaaaaaaaaaaaaaaaaa"
@@ -14,7 +14,7 @@ OTHER = "cnx-aaaaaaaaaaaaaaaaaaaa"
 
 def column(integration, ticket, **values):
     """Have a column written as another program would."""
-    Table.of(integration).write(values, ("sys_id",), ticket.id)
+    ServiceNow(integration).table().write(values, ("sys_id",), ticket.id)
 
 
 def test_an_incident_is_found_by_number_id_and_address(integration):
@@ -62,7 +62,7 @@ def test_the_mark_of_another_program_stays(integration):
 
 def test_marked_incidents_are_listed_page_by_page(integration, monkeypatch):
     """Those of people are not even asked for."""
-    monkeypatch.setattr("connector_servicenow.marks._PAGE", 2)
+    monkeypatch.setattr("connector_servicenow.desk.PAGE_OF_MARKED", 2)
     ours = [opened(integration, id=f"inc-{number}").id for number in range(5)]
     column(integration, opened(integration), correlation_display="theirs")
     listed, cursor, pages = [], None, 0

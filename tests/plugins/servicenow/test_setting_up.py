@@ -65,7 +65,7 @@ def test_a_caller_is_found_by_a_part_of_the_name(integration, typed, found):
 
 def test_the_rule_is_handed_out_filled_in(integration):
     """With address and key, the key masked, and what to do to send a test event."""
-    rule = next(step for step in configure_steps(integration) if step.key == "rule")
+    rule = next(step for step in configure_steps(integration) if step.key == "webhook")
     (script,) = rule.values
 
     assert f'"{integration.webhook_url}"' in script.value

@@ -47,7 +47,7 @@ const current = {
 
 def rule_of(integration):
     """Return the script as it is handed out."""
-    (script,) = next(step for step in configure_steps(integration) if step.key == "rule").values
+    (script,) = next(step for step in configure_steps(integration) if step.key == "webhook").values
     return script.value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core.testing import SourceLife
-from connector_core.testing.conformance.ground import MovingClock
+from connector_core.testing.conformance.system import MovingClock
 from connector_core.testing.trials import try_source_mutants
 from connector_xyte_sandbox import XyteSandbox
 

@@ -78,7 +78,7 @@ def _of_users(
     if settings.raise_on_behalf_of and not form.for_others:
         yield problem(
             "request_fields_behalf",
-            "Requests cannot be raised on behalf of somebody",
+            "Requests cannot be raised on behalf of someone",
             "The request type, or the account's permissions, do not allow it.",
             "In Jira: Project settings > People > add the account as Service Desk Team. Or leave On behalf of open.",
         )
@@ -117,7 +117,7 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
         yield warning(
             "priorities_gone",
             "Settings name priorities that the project does not offer",
-            f"{', '.join(gone)}. Jira offers: {listed}. Until then the default partner is taken.",
+            f"{', '.join(gone)}. Jira offers: {listed}. Until then the default mapping is used.",
             f"Choose again in the step Priorities, or add them. {PRIORITIES_PAGE}",
         )
     offered = with_partners(form, settings).priorities
@@ -127,8 +127,8 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
         yield warning(
             "priorities_without_partner",
             "Some priorities are not mapped",
-            f"Of ours: {', '.join(lonely) or 'none'}. Of Jira's: {', '.join(unread) or 'none'}. They are not carried.",
-            f"Choose partners in the step Priorities. {PRIORITIES_PAGE}",
+            f"Of ours: {', '.join(lonely) or 'none'}. Of Jira's: {', '.join(unread) or 'none'}. They are not synced.",
+            f"Map them in the step Priorities. {PRIORITIES_PAGE}",
         )
     names = {priority.name.casefold() for priority in offered}
     chosen = {ours for priority in offered for ours in priority.chosen_for}
@@ -141,7 +141,7 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
             "priorities_by_order",
             "Priorities are matched by their order",
             f"Jira offers: {listed}.",
-            "If that is not what you want, choose partners in the step Priorities.",
+            "If that is not what you want, map them in the step Priorities.",
         )
 
 

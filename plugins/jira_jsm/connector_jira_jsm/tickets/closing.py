@@ -216,5 +216,5 @@ def _for_a_person(closing: _Closing, error: RemoteError) -> RemoteError:
         closing.integration.log.info("comment_not_left", ticket=closing.ticket.key, reason=exc.message)
         return error
     memory.remember(key, error.message)
-    told = f"{error.message} A comment on the ticket asks a person to close it."
+    told = f"{error.message} A comment on the ticket asks someone to close it."
     return RemoteError(told, code=error.code, detail=error.detail, fix=error.fix)

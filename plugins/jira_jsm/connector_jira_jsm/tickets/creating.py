@@ -275,7 +275,7 @@ def _forget_refused(integration: JiraIntegration, settings: JiraSettings, sent: 
 
 
 class RequiredFields(ConfigError):
-    """The request type insists on fields that settings have no value for."""
+    """The request type requires fields that settings have no value for."""
 
     default_code = "request_fields_empty"
 
@@ -284,7 +284,7 @@ def _refuse_gaps(integration: JiraIntegration, filled: Filled) -> None:
     if filled.fatal:
         first = filled.fatal[0].field.id
         raise RequiredFields(
-            f"The request type insists on fields that cannot be filled in: {'; '.join(map(str, filled.fatal))}.",
+            f"The request type requires fields that cannot be filled in: {'; '.join(map(str, filled.fatal))}.",
             fix="Give them values in the step Request Fields.",
             advice=Advice(Remedy.SET_UP, integration.id, step="request_fields", answers=(f"request_fields.{first}",)),
         )

@@ -11,7 +11,7 @@ from functools import partial
 
 from connector_core import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket, hookspecs, implements, utf16_length
 from connector_core.kit.creating import left_undone
-from connector_core.kit.marks import TicketNames, marker_in
+from connector_core.kit.marks import TicketNames, found_by, marker_in
 from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -33,13 +33,10 @@ _NAMES = TicketNames(
 def find(integration: JiraIntegration, names: Sequence[str]) -> Mapping[str, FoundTicket]:
     """Find tickets by what people call them."""
     client = JiraClient(integration)
-    site_url = client.site_url()
-    called = {name: wanted.upper() for name, wanted in _NAMES.wanted(names, site_url).items()}
-    found: dict[str, FoundTicket] = {}
-    for issue, shown in _shown(integration, client, client.bulk_fetch(sorted(set(called.values())), with_note=True)):
-        known_as = {str(issue.get("id") or ""), str(issue.get("key") or "").upper()}
-        found |= {name: shown for name, wanted in called.items() if wanted in known_as}
-    return found
+    wanted = {name: its.upper() for name, its in _NAMES.wanted(names, client.site_url()).items()}
+    return found_by(
+        wanted, _shown(integration, client, client.bulk_fetch(sorted(set(wanted.values())), with_note=True))
+    )
 
 
 @implements(hookspecs.mark_ticket)
@@ -61,27 +58,17 @@ def listed(integration: JiraIntegration, cursor: str | None) -> MarkedTickets:
     client = JiraClient(integration)
     project = project_key(integration, client, integration.settings)
     issues, following = client.search_page(f'project = "{project}" ORDER BY created ASC', cursor)
-    marked = [shown for _, shown in _shown(integration, client, issues) if shown.marker]
-    return MarkedTickets(tickets=tuple(marked), seen=len(issues), cursor=following)
+    marked = tuple(shown for shown in _shown(integration, client, issues) if shown.marker)
+    return MarkedTickets(tickets=marked, seen=len(issues), cursor=following)
 
 
-def _shown(
-    integration: JiraIntegration, client: JiraClient, issues: Iterable[Json]
-) -> Iterator[tuple[Json, FoundTicket]]:
+def _shown(integration: JiraIntegration, client: JiraClient, issues: Iterable[Json]) -> Iterator[FoundTicket]:
     """Yield issues as tickets, with the mark that they carry."""
     offered, site_url = priorities(integration, client), client.site_url()
     for issue in issues:
-        left = note(issue)
-        ticket = mapping.snapshot(issue, offered, site_url)
-        incident_id = left.get("incident_id")
-        yield (
-            issue,
-            FoundTicket(
-                ticket=ticket,
-                marker=_marker(left, issue),
-                incident_id=incident_id if isinstance(incident_id, str) else "",
-            ),
-        )
+        left, ticket = note(issue), mapping.snapshot(issue, offered, site_url)
+        its = left.get("incident_id")
+        yield FoundTicket(ticket=ticket, marker=_marker(left, issue), incident_id=its if isinstance(its, str) else "")
 
 
 def _marker(left: Json, issue: Json) -> str:

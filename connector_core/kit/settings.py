@@ -1,0 +1,32 @@
+"""Settings that most ticketing systems have: how their values are read as people give them."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BeforeValidator
+
+from connector_core.contract.addresses import http_address
+
+
+def site_address(example: str, *, api_path: str = "", host_of_name: str = "") -> BeforeValidator:
+    """Read the address under which people open a system, as they copy it; the example is shown for one that is none.
+
+    With the path of the API at its end it is the same address. Where each customer has a host of its own,
+    `host_of_name` makes one of a bare name: `{}` stands for that.
+
+        address: Annotated[str, site_address("https://desk.example.com", api_path="/api")] = Field(description="Where.")
+
+    >>> site_address("https://desk.example.com", api_path="/api").func(" https://desk.test/api/ ")
+    'https://desk.test'
+    """
+
+    def read(given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        plain = given.strip().rstrip("/").removesuffix(api_path)
+        if host_of_name and re.fullmatch(r"[A-Za-z0-9-]+", plain):
+            plain = f"https://{host_of_name.format(plain)}"
+        return http_address(plain, example=example)
+
+    return BeforeValidator(read)
