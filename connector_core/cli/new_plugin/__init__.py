@@ -22,6 +22,7 @@ _STAND_IN = """\
 @name@ = "connector_@name@_sandbox:open_sandbox"
 
 """
+_STAND_IN_SAID = "; `connector_@name@_sandbox` is a stand-in of @title@, to be made like the real one"
 LONGEST_NAME = 40
 
 
@@ -80,6 +81,7 @@ def _parts(packages: list[str]) -> dict[str, str]:
     return {
         "@packages@": ", ".join(f'"{one}"' for one in packages),
         "@stand_in@": _STAND_IN if len(packages) > 1 else "",
+        "@stand_in_said@": _STAND_IN_SAID if len(packages) > 1 else "",
     }
 
 
