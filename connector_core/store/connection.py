@@ -16,12 +16,16 @@ def connect(path: Path, *, writer: bool = False) -> sqlite3.Connection:
     IMMEDIATE transactions, so the busy timeout covers other processes too.
     """
     raw = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    raw.row_factory = sqlite3.Row
-    raw.execute("PRAGMA foreign_keys = ON")
-    raw.execute("PRAGMA synchronous = FULL")
-    if writer:
-        raw.execute("PRAGMA journal_mode = WAL")
-        raw.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
-    else:
-        raw.execute("PRAGMA query_only = ON")
+    try:
+        raw.row_factory = sqlite3.Row
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("PRAGMA synchronous = FULL")
+        if writer:
+            raw.execute("PRAGMA journal_mode = WAL")
+            raw.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+        else:
+            raw.execute("PRAGMA query_only = ON")
+    except BaseException:  # it is no database, or it is locked
+        raw.close()
+        raise
     return raw
