@@ -107,7 +107,7 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
 
 def _say_stopped(stopped: Finding | None) -> None:
     if stopped is not None:
-        click.secho(f"{stopped.title}. {stopped.fix}\n", fg="yellow")
+        click.secho(f"{stopped.title}. {fix_in_terminal(stopped)}\n", fg="yellow")
 
 
 def _webhooks(reader: Reader, entries: Sequence[Entry]) -> Mapping[str, str]:

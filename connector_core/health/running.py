@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models import Finding, Severity
 from connector_core.engine.life_sign import has_ended
 from connector_core.store import NodeRow, NodeState
@@ -29,5 +30,5 @@ def not_running(nodes: Iterable[NodeRow], now: datetime) -> Finding | None:
         code="not_running",
         severity=Severity.WARNING,
         title="The connector is not running: nothing is synced, and no webhook is taken",
-        fix="Start it with: connector run",
+        advice=(Advice(Remedy.START),),
     )

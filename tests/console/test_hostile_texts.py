@@ -222,7 +222,7 @@ def test_every_form_needs_the_token_of_its_login(served):
     (number,) = [link.id for link in served.app.store.links.find()]
     names = {"integration": "acme-desk", "organization": "acme", "step": "desk", "link": str(number), "token": "x"}
     names |= {"notifier": "mail", "replay": "1", "entry": "1"}
-    written = [path for path in routes(served) if path not in {"/login", "/hand-over/{token}"}]
+    written = [path for path in routes(served) if path != "/login" and not path.startswith("/hand-over/")]
     before = served.app.store.integrations.every(), served.app.store.links.find()
 
     answers = {

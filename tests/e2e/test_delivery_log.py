@@ -46,4 +46,4 @@ def test_what_arrived_and_was_called_is_listed_shown_and_replayed(open_stage):
     until(lambda: replay()["state"] == "done")
     assert (replay()["accepted"], replay()["failed"]) == (1, 0)
     assert stage.sandbox.count_calls(method="POST", path="/rest/servicedeskapi/request") == before
-    assert stage.daemon.command("deliveries", "show", "999999").returncode == 3
+    assert stage.daemon.command("deliveries", "show", "999999").returncode == 2

@@ -98,7 +98,7 @@ class RoundupDesk(desk_marks.MarkedDesk[RoundupSettings]):
         )
 
     def write(self, known: core.TicketSnapshot, fields: Mapping[core.FieldName, object]) -> editing.Written:
-        """Change fields, unless somebody changed anything since the look; what was set and shows no more, they did.
+        """Change fields, unless someone changed anything since the look; what was set and shows no more, they did.
 
         Roundup refuses what it cannot set, and answers with what it set.
         """

@@ -42,7 +42,7 @@ FIELDS: Final[Sequence[str]] = (
     *("sys_updated_on", "sys_mod_count", "sys_created_on", "sys_created_by", "correlation_id"),
 )
 PUBLIC, INTERNAL = "comments", "work_notes"
-AT_THE_SAME_MOMENT = "Somebody, or a rule, changed the incident at the same moment: its history shows what."
+AT_THE_SAME_MOMENT = "Someone, or a rule, changed the incident at the same moment: its history shows what."
 PAGE_OF_MARKED = 100
 
 _CANCELED = "8"
