@@ -30,5 +30,5 @@ def not_running(nodes: Iterable[NodeRow], now: datetime) -> Finding | None:
         code="not_running",
         severity=Severity.WARNING,
         title="The connector is not running: nothing is synced, and no webhook is taken",
-        advice=(Advice(Remedy.START),),
+        advice=Advice(Remedy.START),
     )

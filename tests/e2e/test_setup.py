@@ -77,8 +77,8 @@ def test_a_value_outside_the_list_is_refused_and_a_new_desk_clears_what_was_chos
     """Choices are checked against a fresh list; a changed desk asks for its request type again."""
     create(stage)
     stage.authorize()
-    assert "not among the choices" in run(stage, "setup", INTEGRATION, "--set", "service_desk=4711", code=3)
-    assert "No step asks for" in run(stage, "setup", INTEGRATION, "--set", "colour=red", code=3)
+    assert "not among the choices" in run(stage, "setup", INTEGRATION, "--set", "service_desk=4711", code=2)
+    assert "No step asks for" in run(stage, "setup", INTEGRATION, "--set", "colour=red", code=2)
     run(stage, "setup", INTEGRATION, "--set", "service_desk=10", "--set", "request_type=25")
     other = next(value for value in choices(stage, "service_desk") if value != "10")
 

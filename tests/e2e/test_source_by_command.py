@@ -92,7 +92,7 @@ def test_a_script_connects_it_beside_the_daemon(stage):
 
     assert refused.returncode == 3
     assert "acme has no source" in refused.stdout
-    assert (answer.returncode, "No step asks for spaces_unknown" in answer.stderr) == (3, True)
+    assert (answer.returncode, "No step asks for spaces_unknown" in answer.stderr) == (2, True)
     assert "Xyte is connected." in right.stdout
     assert stage.daemon.command("integrations", "enable", INTEGRATION).returncode == 0
     until(lambda: looked(stage))
@@ -160,7 +160,7 @@ def test_reading_anew_and_removing_say_first_what_they_would_do(stage):
     assert "Say --yes" in sources(stage, "remove", ORGANIZATION).stdout
     assert sources(stage, "remove", ORGANIZATION, "--yes").returncode == 0
     assert "No organization has a source yet." in sources(stage, "list").stdout
-    assert sources(stage, "reset", ORGANIZATION, "--yes").returncode == 3
+    assert sources(stage, "reset", ORGANIZATION, "--yes").returncode == 2
     found = stage.daemon.command("doctor")
     assert ("acme has no source" in found.stdout, found.returncode) == (True, 1)
     assert "No incident source connected" in stage.daemon.command("status").stdout
