@@ -50,7 +50,7 @@ def run(environment, tmp_path):
 
     def run(*command, folder=tmp_path):
         return subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=1200, check=False
+            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=2400, check=False
         )
 
     return run
