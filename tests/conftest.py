@@ -84,8 +84,8 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: -1 if item.path.name in _LONGEST else _FOLDERS_BY_LENGTH.get(_folder(item), 1))
 
 
-#: Each mutant of the conformance suite lives a whole life; who follows the tutorial runs that suite; the operator builds
-#: a release, and installs it.
+#: Each mutant of the conformance suite lives a whole life; who follows the tutorial runs that suite; the operator
+#: builds a release, and installs it.
 _LONGEST = {"test_life.py", "test_new_plugin.py", "test_operated.py"}
 _FOLDERS_BY_LENGTH = {"faults": 0, "plugins": 2, "core": 3}
 
