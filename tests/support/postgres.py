@@ -260,9 +260,10 @@ class OwnServer:
         """Let it take connections and answer nobody, as a machine does whose disk hangs."""
         parent = psutil.Process(self._pid())
         all_of_it = [parent, *parent.children(recursive=True)]
-        for one in all_of_it:
-            one.suspend()
         try:
+            for one in all_of_it:
+                with suppress(psutil.NoSuchProcess):  # a worker may have ended since it was counted
+                    one.suspend()
             yield
         finally:
             for one in all_of_it:
