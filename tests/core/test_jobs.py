@@ -68,6 +68,15 @@ def test_a_job_that_ended_meanwhile_keeps_no_other_from_running_now(jobs, monkey
     assert not ran.acquire(blocking=False)
 
 
+def test_a_job_that_is_added_again_takes_the_place_of_the_first(jobs):
+    """A configuration that is read again says how often, and there is never a second one."""
+    jobs.start()
+    for every_s in (600.0, 60.0):
+        jobs.add(Job("poll", every_s, lambda: None))
+
+    assert [(job.id, job.trigger.interval.total_seconds()) for job in jobs.get_jobs()] == [("poll", 60.0)]
+
+
 def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
     """What was to run once is not lost while there is none."""
     monkeypatch.setattr("connector_core.loops.BEAT_S", 0.01)

@@ -22,7 +22,6 @@ from connector_core.loops import Loop
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
 from connector_core.store.daemon_lock import daemon_lock, take_daemon_lock
-from connector_core.store.failures import server_failure
 from connector_core.store.nouns import EVERYBODY, Scope
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
@@ -372,34 +371,6 @@ def test_daemons_share_their_lock_and_a_command_has_it_alone(store, database_pla
 
 
 # What is said when it fails
-
-
-@pytest.mark.parametrize(
-    ("state", "code"),
-    [
-        (None, "database_unreachable"),
-        ("08006", "database_unreachable"),
-        ("57P01", "database_unreachable"),
-        ("57P03", "database_unreachable"),
-        ("53100", "disk_full"),
-        ("53200", "store_busy"),
-        ("53300", "store_busy"),
-        ("40P01", "store_busy"),
-        ("55P03", "store_busy"),
-        ("57014", "store_busy"),
-        ("25006", "read_only"),
-        ("XX001", "database_damaged"),
-        ("42P01", "store_failed"),
-    ],
-)
-@pytest.mark.parametrize("reading", [True, False])
-def test_what_the_server_says_is_said_in_our_words(state, code, reading):
-    """Every one of them is trouble that may pass."""
-    told = server_failure(psycopg.OperationalError("the server's\n  own words"), state, reading=reading)
-
-    assert isinstance(told, RetryLater)
-    assert (told.code, told.detail) == (code, "the server's own words")
-    assert told.message.endswith(".")
 
 
 def test_a_server_that_takes_no_changes_is_told_from_one_that_cannot_be_read(store, database_place):

@@ -17,7 +17,7 @@ import pytest
 
 from connector_core import RetryLater
 from connector_core.store import sqlite as sqlite_module
-from connector_core.store.failures import shortage, store_failure
+from connector_core.store.failures import server_failure, shortage, store_failure
 from connector_core.store.sqlite import MOST_READERS
 
 OPENING = [sqlite3.OperationalError("unable to open database file"), OSError(errno.EMFILE, "x"), MemoryError()]
@@ -319,3 +319,31 @@ def test_a_change_that_finds_no_room_is_told_so(store):
     store.database.write(None, grow)
 
     assert caught.value.code == "disk_full"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (None, "database_unreachable"),
+        ("08006", "database_unreachable"),
+        ("57P01", "database_unreachable"),
+        ("57P03", "database_unreachable"),
+        ("53100", "disk_full"),
+        ("53200", "store_busy"),
+        ("53300", "store_busy"),
+        ("40P01", "store_busy"),
+        ("55P03", "store_busy"),
+        ("57014", "store_busy"),
+        ("25006", "read_only"),
+        ("XX001", "database_damaged"),
+        ("42P01", "store_failed"),
+    ],
+)
+@pytest.mark.parametrize("reading", [True, False])
+def test_what_the_server_says_is_said_in_our_words(state, code, reading):
+    """Every one of them is trouble that may pass."""
+    told = server_failure(RuntimeError("the server's\n  own words"), state, reading=reading)
+
+    assert isinstance(told, RetryLater)
+    assert (told.code, told.detail) == (code, "the server's own words")
+    assert told.message.endswith(".")

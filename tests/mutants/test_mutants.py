@@ -162,6 +162,18 @@ def test_a_file_below_the_floor_is_red_however_much_is_explained(judged, capsys)
     assert judged(*lived, explained=lived, is_sample=True) == 0
 
 
+@pytest.mark.parametrize(("drawn", "share", "most"), [(30, 0.1, 7), (200, 0.1, 30), (3, 0.0, 0), (1, 1.0, 1)])
+def test_a_sample_is_red_when_chance_does_not_explain_it(drawn, share, most):
+    """Of 30 drawn where a tenth lives, 4 are no news: every third sample has as many."""
+    assert command.most_by_chance(drawn, share) == most
+
+
+def test_a_sample_with_too_many_survivors_is_red(judged):
+    """Seven of 25 may be chance; most of them are not."""
+    assert judged(*range(6), is_sample=True) == 0
+    assert judged(*range(15), is_sample=True) == 1
+
+
 def test_an_explanation_of_what_is_no_mutant_any_more_is_red(judged, path):
     """What was explained has changed: the reason has to be given anew, or taken away."""
     made = mutants(path)

@@ -1,7 +1,7 @@
 """Judge the tests of the heart by mutants: `python -m tools.mutants [--sample N] [--seed S] [FILE ...]`.
 
 It fails when the tests beside a file see less than the floor of `files.toml`, and when a mutant lives on that
-`explained.toml` gives no reason for. In a sample such ones are told, and a tenth of it may be of their kind.
+`explained.toml` gives no reason for. In a sample such ones are told, and it fails when they are too many for chance.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from math import comb
 from pathlib import Path
 from random import Random
 
@@ -26,6 +27,9 @@ FILES, EXPLAINED = HERE / "files.toml", HERE / "explained.toml"
 QUIET = ("no:terminal", "no:cacheprovider", "no:randomly", "no:xdist")
 PYTEST = (*(f"-p{one}" for one in QUIET), "--capture=no", "-Wignore::pytest.PytestAssertRewriteWarning")
 REPORTS = "-r"
+
+#: Of the samples that are drawn where just the floor is seen, so many pass.
+_NEARLY_ALL = 0.99
 
 Explained = Mapping[str, Mapping[str, str]]
 
@@ -122,9 +126,19 @@ def report(
     print(f"{total:4}/{len(verdicts):<4} {100 * total / max(len(verdicts), 1):5.1f} %")
     for line in (*unexplained, *wrong):
         print(line)
-    # In a sample as many may live as in a file: each is told, and is a test to be written.
-    allowed = len(verdicts) * (100 - floor) / 100 if is_sample else 0
+    # Each that lives in a sample is told, and is a test to be written.
+    allowed = most_by_chance(len(verdicts), 1 - floor / 100) if is_sample else 0
     return 1 if wrong or len(unexplained) > allowed else 0
+
+
+def most_by_chance(drawn: int, share: float) -> int:
+    """Return how many of so many drawn may be of a kind that has this share, but for one sample in a hundred."""
+    likely = 0.0
+    for number in range(drawn):
+        likely += comb(drawn, number) * share**number * (1 - share) ** (drawn - number)
+        if likely >= _NEARLY_ALL:
+            return number
+    return drawn
 
 
 def stale(explained: Explained, made: Sequence[tuple[str, Sequence[Mutant]]]) -> list[str]:

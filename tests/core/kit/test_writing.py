@@ -426,10 +426,11 @@ def shown(title: str) -> TicketSnapshot:
     return TICKET.model_copy(update={"title": title, "updated": LATER})
 
 
+@pytest.mark.parametrize("unkept", [None, {T: "It shows another title."}])
 @pytest.mark.parametrize("theirs", ["A person's", "Old"])
-def test_a_person_right_behind_a_write_is_handed_on(theirs: str):
+def test_a_person_right_behind_a_write_is_handed_on(theirs: str, unkept: dict[FieldName, str] | None):
     """Another value or the former one: agreed is what was written, theirs is a change, and nothing is written over."""
-    receipt, writes = amid(Written(shown(theirs), behind=frozenset({T, D})), shown("never"))
+    receipt, writes = amid(Written(shown(theirs), behind=frozenset({T, D}), unkept=unkept), shown("never"))
 
     assert (receipt.ticket, receipt.since, receipt.unkept) == (shown("New"), shown(theirs), {})
     assert writes == 1
