@@ -104,7 +104,7 @@ def watch(step: SetupStep, arrived: Callable[[datetime], Arrived | None], clock:
         click.secho(f"Nothing has arrived within {WATCHED_S / 60:.0f} minutes.", fg="yellow")
         return
     event = f" ({came.event})" if came.event else ""
-    about = "" if came.is_ours else " It was about no ticket of ours, as a test may be."
+    about = "" if came.is_ours else " It was about no linked ticket, which is fine for a test."
     click.secho(f"A signed delivery arrived{event}.{about}", fg="green")
 
 

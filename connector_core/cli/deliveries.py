@@ -136,7 +136,7 @@ def replay(numbers: tuple[int, ...], config_path: str | None, *, yes: bool, **as
             raise ConfigError(
                 "None of these deliveries can be replayed.",
                 code="nothing_to_replay",
-                fix="Choose deliveries that were taken and whose bodies are still kept, or have them sent again.",
+                fix="Choose accepted deliveries whose bodies are still kept, or have them sent again.",
             )
         if len(ids) > 1 and not yes:
             click.confirm(f"Replay {len(ids):,} deliveries?", abort=True)

@@ -170,7 +170,7 @@ def setup(  # noqa: PLR0913 - one argument an option
             return
         if discard_draft:
             app.setup.discard_draft(integration)
-            click.echo("The settings are those in effect again.")
+            click.echo("Draft discarded. The settings in effect are unchanged.")
             return
         if given:
             app.setup.answer(integration, answers_given(given, secret_questions(app.setup, integration)))

@@ -46,7 +46,7 @@ _COMMANDS = {
     "organizations": ("connector_core.cli.organizations", "organizations", "List organizations, name or remove one."),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
     "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
-    "recreate": ("connector_core.cli.links", "recreate", "Make a new ticket in place of one that is gone."),
+    "recreate": ("connector_core.cli.links", "recreate", "Create a new ticket in place of one that is gone."),
     "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
     "routing": ("connector_core.cli.routing", "routing", "Send incidents to several integrations by rules; try them."),

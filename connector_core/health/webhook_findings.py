@@ -160,9 +160,10 @@ class InboundCheck:
         seen, unlinked = self.store.webhooks.deliveries(record.id, MOST_DELIVERIES)
         if not seen:
             return _ok("webhook_deliveries", "No delivery has come in yet")
-        detail = f"The last one came {_moment(last or now)}. "
+        detail = f"The last one came {_moment(last or now)}."
         ignored = "was about a ticket that is" if unlinked == 1 else "were about tickets that are"
-        detail += f"Of the last {seen}, {unlinked} {ignored} not linked to an incident, and ignored."
+        if unlinked:
+            detail += f" Of the last {seen}, {unlinked} {ignored} not linked to an incident, and ignored."
         if seen == unlinked:
             return _warning(
                 "webhook_unlinked",

@@ -59,7 +59,7 @@ class NotifierSetup:
         self._require(organization)
         if not re.fullmatch(ID_PATTERN, name):
             raise AnswerUnfit(
-                f"{name!r} cannot be a name.",
+                f"{name!r} cannot be a name." if name else "The name needs a letter or a digit.",
                 key="name",
                 fix="Use lowercase letters, digits, - and _, beginning with a letter or digit.",
             )

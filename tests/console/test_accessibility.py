@@ -172,7 +172,7 @@ def test_lists_can_be_filtered_and_keep_what_is_chosen(person):
     expect(page.locator(".choice:visible")).to_have_count(12)
     page.get_by_label("Filter Service desk").fill("nothing like it")
     expect(page.locator(".choice:visible")).to_have_count(1)
-    person.sees("Nothing in the list fits.")
+    person.sees("No results.")
     page.get_by_label("Filter Service desk").fill("")
     person.click("Update")
     main.profile = DEFAULT

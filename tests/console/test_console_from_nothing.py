@@ -24,7 +24,7 @@ def test_every_sentence_of_the_setup(visitor):
     """Each step is found under its name; the light turns green and lists change without a reload."""
     person, page, stage = visitor, visitor.page, visitor.stage
     person.log_in()
-    person.sees("There is no integration yet")
+    person.sees("No integrations yet")
     person.click("Create an integration", "link")
     page.get_by_label("Name").fill(person.name)
     person.click("Next")

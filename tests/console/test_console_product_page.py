@@ -128,7 +128,7 @@ def test_a_draft_is_discarded_with_one_click(person):
 
     person.click("Discard draft")
 
-    person.sees("The settings are those in effect again.")
+    person.sees("Draft discarded. The settings in effect are unchanged.")
     assert person.page.get_by_label("Support (SUP)").is_checked()
 
 

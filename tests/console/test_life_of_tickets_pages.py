@@ -37,11 +37,11 @@ def deleted(served):
 
 def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
     """The reason, and a button for each thing that can be done; the new ticket is made when one is pressed."""
-    assert "Make a new ticket" not in admin.get("/links/1").text
+    assert "Create a new ticket" not in admin.get("/links/1").text
     deleted(served)
 
     page = admin.get("/links/1").text
-    for words in ("was deleted", "Make a new ticket", "Discard what waits", "Unlink", "Retry"):
+    for words in ("was deleted", "Create a new ticket", "Discard pending changes", "Unlink", "Retry"):
         assert words in page
     answer = admin.post("/links/1", action="recreate", sure="yes")
 

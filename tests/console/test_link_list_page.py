@@ -146,7 +146,7 @@ def test_what_is_not_possible_is_left(served, admin):
     none = admin.post("/links", seen_on="/links", action="recreate", sure="yes", **{f"link-{fine.id}": "on"})
 
     assert "1 of the 2 selected links stay as they are" in asked
-    assert "New tickets are made: 1 link. 1 left as it is" in page
+    assert "New tickets requested: 1 link. 1 unchanged" in page
     assert served.app.store.links.get(gone.id).status.code == "recreating"
     assert served.app.store.links.get(fine.id).status.code != "recreating"
     assert "not possible for any of the selected links" in shown(none.text)

@@ -75,4 +75,4 @@ def test_a_page_beyond_the_last_says_nothing_wrong(ada):
     page = ada.get("/?page=3").text
 
     assert listed(page) == ([], [])
-    assert "There is no integration yet" not in page
+    assert "No integrations yet" not in page

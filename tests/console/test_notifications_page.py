@@ -56,7 +56,7 @@ def test_a_notifier_is_added_tested_changed_and_removed(served, admin):
 
         answer = admin.post("/notifications/acme/ops/test", seen_on="/notifications/acme")
         assert answer.status_code == 200
-        assert "The test message by ops was taken." in shown(answer.text)
+        assert "The test message by ops was accepted." in shown(answer.text)
         assert [request.json["type"] for request in told.got] == ["test"]
         assert "working" in shown(admin.get("/notifications/acme").text)
 
@@ -69,7 +69,7 @@ def test_a_notifier_is_added_tested_changed_and_removed(served, admin):
         assert settings.url.get_secret_value() == f"{told.url}/T0K3N-of-the-hook"
         assert [kind.value for kind in settings.conditions] == ["authorization_lost", "backlog"]
 
-    assert "Nobody is notified by it any more." in shown(admin.get("/notifications/acme/ops/remove").text)
+    assert "It sends no more messages." in shown(admin.get("/notifications/acme/ops/remove").text)
     removed = admin.post("/notifications/acme/ops/remove")
     assert removed.headers["location"] == "/notifications/acme?said=notifier_removed"
     assert "Nobody is notified yet" in shown(admin.get("/notifications/acme").text)
@@ -102,7 +102,7 @@ def test_the_form_shows_what_is_set_but_no_secret(served, admin):
 
 
 @pytest.mark.parametrize(("fields", "said"), [
-    ({"name": "!?"}, "cannot be a name"),
+    ({"name": "!?"}, "The name needs a letter or a digit."),
     ({"url": "ftp://x"}, "expected an address like https://"),
     ({"secret": "short"}, "a secret has at least 8 characters"),
     ({"secret": ""}, "Secret is missing."),
@@ -165,7 +165,7 @@ def test_a_failing_test_says_why_and_the_first_page_too(served, admin):
         told.status = 404
         answer = admin.post("/notifications/acme/ops/test", seen_on="/notifications/acme")
         assert answer.status_code == 422
-        assert "was not taken. The receiver does not accept this address or secret (HTTP 404)." in shown(answer.text)
+        assert "was not accepted. The receiver does not accept this address or secret (HTTP 404)." in shown(answer.text)
         assert "Notifications by ops (Acme Inc.) do not arrive." in shown(admin.get("/").text)
 
         told.status = 200

@@ -58,7 +58,7 @@ def test_they_are_previewed_applied_and_undone(served, admin):
     served.app.open_incidents.work("helpdesk")
     page = " ".join(shown(admin.get(PAGE).text).split())
     assert "1 of 1 incident changed" in page
-    assert "Nothing. All 1 open incidents have the present settings, as far as their tickets can have them." in page
+    assert "Nothing. All 1 open incidents have the current settings, as far as their tickets allow." in page
     link = admin.get(f"/links/{number_of(served)}")
     assert "New settings applied by ada." in link.text
     assert "&lt;b&gt;Closed&lt;/b&gt; (10002)" in link.text

@@ -134,7 +134,7 @@ def test_what_would_have_gone_where_is_shown_before_it_is_saved(served, admin):
     assert "2 incidents in the last 30 days" in text
     assert "1 to acme-desk" in text
     assert "1 to no ticket" in text
-    assert "2 went elsewhere than they would go." in text
+    assert "2 would have gone elsewhere." in text
     assert "inc-old" not in text
     assert "no rule matches" in text
     assert in_force(served) == []
@@ -333,7 +333,7 @@ def test_a_person_does_it_in_a_browser(served, browser):
     page.get_by_role("button", name="Try out").click()
     expect(page.get_by_text("1 incident in the last 30 days: 1 to no ticket.")).to_be_visible()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved. The next incidents go by these rules.")).to_be_visible()
+    expect(page.get_by_text("Saved. The rules apply to new incidents.")).to_be_visible()
     assert [rule[1] for rule in in_force(served)] == [(), ("acme-desk",)]
 
     tell(served, "inc-2", title="Sensor silent")

@@ -22,7 +22,7 @@ def link_of(person, key):
     """Make a set-up link for a step; return its address."""
     person.open(f"/integrations/{person.name}/setup/{key}")
     person.page.get_by_text("Need someone else to do this step?").click()
-    person.click("Make a set-up link")
+    person.click("Create setup link")
     return person.page.locator(".copy code").inner_text()
 
 
@@ -57,7 +57,7 @@ def test_somebody_else_pastes_the_webhook_secret(person, browser):
         helper.page.goto(link)
         helper.sees("Settings (cog icon) → System → WebHooks")
         helper.click("Update")
-        helper.sees("Nothing was given yet.")
+        helper.sees("Nothing was entered.")
         helper.page.get_by_label("Webhook Secret").fill("pasted by the helper")
         helper.click("Update")
         helper.sees("Done, thank you")

@@ -158,7 +158,7 @@ def test_nothing_given_and_nonsense_are_answered(app, ada):
     """No key, a wrong interval, a step and a platform that there are not."""
     ada.post(SETUP, plugin="hub")
 
-    assert "Key: nothing is given yet." in ada.post(f"{CONNECT}/update").text
+    assert "Key: nothing is entered yet." in ada.post(f"{CONNECT}/update").text
     ada.post(f"{CONNECT}/update", key="right")
     wrong = ada.post(f"{SETUP}/step/more/update", poll_every="soon")
     assert (wrong.status_code, "expected a duration" in wrong.text) == (422, True)

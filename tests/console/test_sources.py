@@ -86,7 +86,7 @@ def test_the_front_page_says_how_sources_stand(app, visitor):
 
     page = visitor("ada", ADMIN).get("/").text
 
-    assert "Where incidents come from" in page
+    assert "Incident sources" in page
     assert "2 incidents have &lt;no&gt; id." in page
     assert "It tells of its incidents by itself." in page
 
@@ -128,7 +128,7 @@ def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     admin = visitor("ada", ADMIN)
 
     page = admin.get("/sources/acme").text
-    rows = admin.get("/").text.partition("Where incidents come from")[0]
+    rows = admin.get("/").text.partition("Incident sources")[0]
     hub.down = None
     admin.post("/sources/acme")
 

@@ -91,7 +91,7 @@ FORMS = {
         "title.direction",
         lambda app: rules(app, Direction.OFF),
         {"title.direction": "to_ticket"},
-        ("off, latest_wins", "to_ticket, latest_wins"),
+        ("Sync of title", "not at all, the later change", "to the ticket only, the later change"),
         lambda app: app.registry.entry("helpdesk").record.rules[FieldName.TITLE].direction,
         (Direction.OFF, Direction.TO_TICKET),
     ),

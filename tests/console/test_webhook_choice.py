@@ -69,7 +69,7 @@ REGISTERED = HookRegistration(ids=("1",), site="https://desk.example.test")
     ("state", "hook", "words"),
     [
         (IntegrationState.DRAFT, None, "The connector registers the webhook once the integration is active."),
-        (IntegrationState.ACTIVE, None, "The connector is about to register the webhook."),
+        (IntegrationState.ACTIVE, None, "The connector is registering the webhook."),
         (IntegrationState.ACTIVE, ManagedWebhook(REGISTERED), "Waiting for the first delivery."),
         (
             IntegrationState.ACTIVE,

@@ -24,7 +24,7 @@ def test_what_an_earlier_version_stored_loses_its_command(text, shown):
 
 def test_advice_of_its_own_comes_first():
     """Some problems are solved in another way in the browser."""
-    assert advice("several_found", "Name one.") == "Choose below which one is meant."
+    assert advice("several_found", "Name one.") == "Select the right one below."
 
 
 def test_an_error_leads_to_where_it_is_settled():

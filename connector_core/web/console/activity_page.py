@@ -46,7 +46,7 @@ KINDS: Mapping[str, tuple[str, frozenset[str]]] = {
         frozenset({"conflict", "link_waiting", "link_blocked", "link_paused", "link_gone"}),
     ),
     "people": (
-        "Actions of people",
+        "User actions",
         frozenset({"resumed", "recreated", "discarded", "unlinked", "conflict_resolved"}),
     ),
 }

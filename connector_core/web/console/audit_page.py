@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from connector_core.store import AuditEntry, AuditFilter, Subject
 from connector_core.web.console.dates import day, end_of_day
 from connector_core.web.console.exports import MOST_EXPORTED, exported
+from connector_core.web.console.setting_words import SettingWords, setting_words
 from connector_core.web.console.visits import NotVisible, Visit
 
 PAGE = 50
@@ -19,7 +21,7 @@ COLUMNS = ("at", "by", "via", "act", "subject", "name", "organization", "changes
 
 
 def show(visit: Visit) -> Response:
-    """List what was done, the latest first."""
+    """List what was done, newest first."""
     wanted = _wanted(visit)
     found = visit.app.store.audit.find(wanted, PAGE + 1)
     asked = {name: value for name, value in visit.query.items() if name in _FIELDS and value}
@@ -33,6 +35,7 @@ def show(visit: Visit) -> Response:
         narrowed=urlencode(asked),
         linked={entry.id: _address(entry) for entry in found},
         names={entry.id: _name(visit, entry) for entry in found},
+        words=_words(visit, found),
     )
 
 
@@ -76,6 +79,12 @@ def _wanted(visit: Visit) -> AuditFilter:
         wanted = replace(wanted, before=int(given["before"]))
     allowed = visit.user.organizations
     return wanted if allowed is None else replace(wanted, organizations=sorted(allowed))
+
+
+def _words(visit: Visit, found: Sequence[AuditEntry]) -> Mapping[int, SettingWords]:
+    """Return the words for the settings of each entry; those of one subject are looked up once."""
+    known = {about: setting_words(visit.app, about) for about in {entry.about for entry in found if entry.changes}}
+    return {entry.id: known.get(entry.about, SettingWords()) for entry in found}
 
 
 def _name(visit: Visit, entry: AuditEntry) -> str:

@@ -85,7 +85,7 @@ def _held(visit: Visit, seen: Usable) -> Authorization:
     held = visit.app.authorizing.held(seen.id, initiator(visit))
     if held is None or held.key != visit.form.get("held"):
         raise ConfigError(
-            "This approval has expired or was settled already.",
+            "This approval has expired or was already used.",
             code="held_no_more",
             fix="Click Authorize access to start again.",
         )

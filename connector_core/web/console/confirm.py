@@ -16,7 +16,8 @@ class Confirmation:
 
     button: str
     text: str
-    leave: str = "Leave it"
+    leave: str = "Cancel"
+    is_safe: bool = False  #: nothing is lost by it
 
 
 def ask(  # noqa: PLR0913 - what a question is made of

@@ -115,8 +115,8 @@ def wanted_of(visit: Visit, given: Mapping[str, str] | None = None) -> LoggedFil
         link_id=_number(asked.get("link", "")),
         text=asked.get("q", "").replace("\0", ""),
         only_samples=asked.get("kept") == "yes",
-        since=day(asked.get("since", "")),
-        until=end_of_day(asked.get("until", "")),
+        since=day(asked.get("since", ""), visit.zone),
+        until=end_of_day(asked.get("until", ""), visit.zone),
         before=_number(query.get("before", "")),
     )
 

@@ -55,7 +55,7 @@ def act(visit: Visit) -> Response:
             raise ConfigError(
                 "This one cannot be replayed.",
                 code="not_replayable",
-                fix="Only deliveries that were taken and whose bodies are still kept can be. Have it sent again.",
+                fix="Only accepted deliveries whose bodies are still kept can be replayed. Have it sent again.",
             )
         number = visit.app.replaying.begin(
             [entry.id], visit.user.organizations, {"delivery": entry.id}, visit.user.name
@@ -65,7 +65,7 @@ def act(visit: Visit) -> Response:
         raise ConfigError(
             f"{MOST_SAMPLES} deliveries are kept as samples already.",
             code="too_many_samples",
-            fix="Let one of them go first.",
+            fix="Stop keeping one of them first.",
         )
     return go(f"/deliveries/{entry.id}")
 
@@ -80,7 +80,7 @@ def _entry(visit: Visit) -> Logged:
     is_number = number.isascii() and number.isdecimal() and len(number) <= _DIGITS
     found = visit.app.store.delivery_log.get(int(number)) if is_number else None
     if found is None or not visit.user.sees(found.organization):
-        raise NotVisible("There is no such delivery. It may have been deleted after its time.")
+        raise NotVisible("There is no such delivery. It may have been deleted when its retention time ended.")
     return found
 
 

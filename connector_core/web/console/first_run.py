@@ -27,12 +27,12 @@ _DELIVERIES = {
     "waiting": "Waiting for the first delivery.",
     "refused": "Deliveries are refused.",
     "silent": "No deliveries: changes were found only by polling.",
-    "registering": "The connector is about to register the webhook.",
+    "registering": "The connector is registering the webhook.",
     "asleep": "Deliveries are taken once the integration is active.",
 }
 #: So many organizations at once are told of.
 AT_MOST = 10
-POLLED = "Changes are picked up by polling, with a delay. A webhook makes it seconds."
+POLLED = "Changes are picked up by polling, with a delay. With a webhook it takes seconds."
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _happened(visit: Visit, seen: Usable, ever: Figures) -> Iterator[Step]:
     yield Step(
         "First incident seen", bool(ever.incidents), f"Open an incident in {source}, or wait for the next.", links
     )
-    yield Step("First request created", bool(ever.requests), "Follows the first incident by itself.", links)
+    yield Step("First request created", bool(ever.requests), "Created automatically after the first incident.", links)
     if syncs_back(visit, seen):
         what = f"Change the request in {desk}, for example its status."
         yield Step(f"First change from {desk} seen", bool(ever.to_incident), what, f"/activity?integration={seen.id}")

@@ -12,17 +12,17 @@ from connector_core.web.console.confirm import Confirmation
 
 ASKED_FIRST = {
     "discard": Confirmation(
-        "Discard what waits",
-        "What could not be synced is given up, and both sides go on from what each shows now. A link without a ticket"
+        "Discard pending changes",
+        "Changes that could not be synced are dropped; both sides keep their current values. A link without a ticket"
         " gets none.",
     ),
     "recreate": Confirmation(
-        "Make a new ticket",
-        "A new ticket is made for the incident. The present one is let alone from now on, also if it comes back.",
+        "Create a new ticket",
+        "A new ticket is created for the incident. The former one is no longer synced, even if it comes back.",
     ),
     "unlink": Confirmation(
         "Unlink",
-        "Nothing is synced between the two any more. Incident and ticket stay as they are. Retry takes that back.",
+        "Incident and ticket are no longer synced. Both stay as they are. You can link them again later.",
     ),
 }
 

@@ -40,16 +40,17 @@ SORTS = {
 }
 ACTIONS = {
     "retry": Confirmation(
-        "Retry", "Each is tried again at once. Of those that are in sync, the ticket is read and compared."
+        "Retry",
+        "Each is retried at once. Where both sides are in sync, the ticket is read and compared.",
+        is_safe=True,
     ),
     "unlink": Confirmation(
         "Unlink",
-        "Nothing is synced any more between these incidents and their tickets. Both stay as they are. Retry takes that"
-        " back.",
+        "These incidents and their tickets are no longer synced. Both stay as they are. You can link them again later.",
     ),
     "recreate": Confirmation(
-        "Make a new ticket",
-        "Each incident gets a new ticket. Its present one is left alone from now on, also if it comes back.",
+        "Create a new ticket",
+        "Each incident gets a new ticket. The former one is no longer synced, even if it comes back.",
     ),
 }
 COLUMNS = (
@@ -58,8 +59,8 @@ COLUMNS = (
 )
 _WHY_NOT = {
     "retry": "",
-    "unlink": "Nothing is synced there any more already.",
-    "recreate": "A new ticket is made only where the present one is gone.",
+    "unlink": "They are unlinked already.",
+    "recreate": "A new ticket is created only where the former one is gone.",
 }
 _BOX = "link-"
 _DO = {"retry": link_actions.retry, "unlink": link_actions.unlink, "recreate": link_actions.recreate}
@@ -166,7 +167,8 @@ def _ask(visit: Visit, action: str, chosen: Sequence[Link], fit: Sequence[Link],
     question = ACTIONS[action]
     left = len(chosen) - len(fit)
     if left:
-        some = f"{question.text} {left} of the {len(chosen)} selected links stay as they are: it is not possible there."
+        left_out = f"{left} of the {len(chosen)} selected links stay as they are: this is not possible for them."
+        some = f"{question.text} {left_out}"
         none = f"This is not possible for any of the selected links. {_WHY_NOT[action]}"
         question = replace(question, text=some if fit else none)
     shown = [f"{link.incident.title} ({link.incident_id if link.ticket is None else link.ticket.key})" for link in fit]

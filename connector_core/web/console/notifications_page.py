@@ -55,7 +55,7 @@ class Field:
 _RECIPIENTS = f"Up to {MOST_RECIPIENTS} addresses, separated by commas."
 FIELDS: Mapping[str, Sequence[Field]] = {
     "email": (
-        Field("host", "Mail server", "Its name, like smtp.example.com.", is_required=True),
+        Field("host", "Mail server", "For example smtp.example.com.", is_required=True),
         Field("security", "Encryption", "Its certificate is checked.", options={
             "starttls": "STARTTLS", "tls": "TLS from the start", "none": "None, only in your own network",
         }),
@@ -151,7 +151,7 @@ def ask_removal(visit: Visit) -> Response:
     organization = _organization(visit)
     _refuse_viewer(visit)
     notifier = visit.app.notifier_setup.changeable(organization, _notifier(visit, organization).name)
-    question = Confirmation("Remove the notifier", "Nobody is notified by it any more.", "Keep it")
+    question = Confirmation("Remove the notifier", "It sends no more messages.", "Keep it")
     crumbs = (("Notifications", "/notifications"), (visible.organizations(visit)[organization], _address(organization)))
     return ask(visit, question, crumbs, subject=notifier.name)
 

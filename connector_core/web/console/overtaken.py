@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector_core.app import App
-from connector_core.contract.errors import ConnectorError
 from connector_core.contract.routing import RoutingRules, read
-from connector_core.contract.setup_steps import in_words
-from connector_core.setup.answering import looked_at
-from connector_core.store import About, Overtaken, Subject
+from connector_core.store import Overtaken, Subject
+from connector_core.web.console.setting_words import setting_words
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ def values(app: App, form: Mapping[str, str], overtaken: Overtaken) -> list[Valu
     about = overtaken.entries[0].about
     if about.subject is Subject.ROUTING:
         return [_routing(app, about.organization, form)]
-    labels, names = _names(app, about)
+    words = setting_words(app, about)
     found: dict[str, Value] = {}
     for entry in overtaken.entries:
         for name, (before, after) in entry.changes.items():
@@ -40,31 +38,13 @@ def values(app: App, form: Mapping[str, str], overtaken: Overtaken) -> list[Valu
             mine = overtaken.mine.get(name, overtaken.mine.get(key, overtaken.mine.get(f"draft: {key}")))
             first = found.get(key)
             found[key] = Value(
-                names.get(key, key.replace("_", " ").capitalize()),
-                first.before if first is not None else _text(key, before, labels),
-                _text(key, after, labels),
-                "" if mine is None else _text(key, mine[1], labels),
+                words.name(key),
+                first.before if first is not None else words.text(key, before),
+                words.text(key, after),
+                "" if mine is None else words.text(key, mine[1]),
                 mine is not None,
             )
     return sorted(found.values(), key=lambda value: not value.is_mine)
-
-
-def _text(key: str, value: str | None, labels: Mapping[tuple[str, str], str]) -> str:
-    return "nothing" if value is None else in_words(value, labels.get((key, value)))
-
-
-def _names(app: App, about: About) -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
-    """Return what people read for values, and for the settings; a plugin that fails leaves both as stored."""
-    try:
-        if about.subject is Subject.INTEGRATION:
-            labels, steps = app.setup.labels(about.name), looked_at(app.registry.entry(about.name))
-        elif about.subject is Subject.SOURCE:
-            labels, steps = app.source_setup.labels(about.name), app.source_setup.looked_at(about.name)
-        else:
-            return {}, {}
-    except ConnectorError:
-        return {}, {}
-    return labels, {asked.key: asked.label for step in steps for asked in step.fields}
 
 
 def _routing(app: App, organization: str, form: Mapping[str, str]) -> Value:

@@ -41,7 +41,7 @@ class PasswordQueue:
             TooManyLogins: the line is full.
         """
         if self._waiting > self._most_waiting:
-            raise TooManyLogins("Too many people are signing in at the moment.", after_s=AGAIN_AFTER_S)
+            raise TooManyLogins("Too many sign-ins at the moment.", after_s=AGAIN_AFTER_S)
         self._waiting += 1
         try:
             return await run_sync(check, limiter=self._one)

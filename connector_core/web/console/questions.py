@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from connector_core.contract.errors import ConnectorError
@@ -42,10 +42,10 @@ class Question:
     help: str
     kind: FieldKind
     is_required: bool
-    present: str
-    present_label: str
-    selected: str
-    is_set: bool
+    present: str = ""
+    present_label: str = ""
+    selected: str = ""
+    is_set: bool = False
     choices: Sequence[Choice] = ()
     problem: Problem | None = None
     rows: Sequence[Question] = ()
@@ -120,6 +120,25 @@ def remember_labels(flow: StepFlow, record: Answered, asked: Sequence[Question])
                 flow.remember_label(record.id, each.key, each.present, each.present_label)
 
 
+def _as_asked(asked: SetupField) -> Question:
+    """Return what the plugin says of a field; nothing is known of its answer yet."""
+    return Question(
+        key=asked.key,
+        label=asked.label,
+        help=asked.help,
+        kind=asked.kind,
+        is_required=asked.required,
+        may_be_typed=asked.may_be_typed,
+        is_fixed=asked.is_fixed,
+        when_empty=asked.when_empty,
+        unanswered=asked.unanswered,
+        is_advanced=asked.is_advanced,
+        is_many=asked.is_many,
+        level=min(asked.level, DEEPEST),
+        short_label=asked.short_label,
+    )
+
+
 def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Problem | None]:
     try:
         return load(), None
@@ -148,26 +167,14 @@ class _Asking:
             parts = {part.strip() for part in present.split(",")}
             chosen = [", ".join(choice.label for choice in choices if choice.value in parts)]
         label = next(filter(None, chosen), self.labels.get((asked.key, present)))
-        return Question(
-            key=asked.key,
-            label=asked.label,
-            help=asked.help,
-            kind=asked.kind,
-            is_required=asked.required,
+        return replace(
+            _as_asked(asked),
             present=present,
             present_label=label or present,
             selected=_typed_or_chosen(self.given, asked.key, present),
             is_set=self._is_set(asked),
             choices=choices,
             problem=problem,
-            may_be_typed=asked.may_be_typed,
-            is_fixed=asked.is_fixed,
-            when_empty=asked.when_empty,
-            unanswered=asked.unanswered,
-            is_advanced=asked.is_advanced,
-            is_many=asked.is_many,
-            level=min(asked.level, DEEPEST),
-            short_label=asked.short_label,
         )
 
     def _is_set(self, asked: SetupField) -> bool:
@@ -190,19 +197,14 @@ class _Asking:
         ]
         made = [self.question(row) for row in shown]
         texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
-        return Question(
-            key=asked.key,
-            label=asked.label,
-            help=asked.help,
-            kind=asked.kind,
-            is_required=asked.required,
+        return replace(
+            _as_asked(asked),
             present=texts,
             present_label=texts,
             selected=texts,
             is_set=bool(texts),
             problem=problem,
             rows=made,
-            is_advanced=asked.is_advanced,
         )
 
 

@@ -36,7 +36,7 @@ def ask_replay(visit: Visit) -> Response:
         f"{f'Of these, only the latest {MOST_AT_ONCE:,}. ' if is_cut else ''}Each is processed again as if it arrived "
         "now. What is in sync already does not change. Refused deliveries, and those whose bodies are no longer kept, "
         "are left out.",
-        leave="Cancel",
+        is_safe=True,
     )
     return ask(visit, question, crumbs, action="replay", kept=asked)
 
@@ -50,7 +50,7 @@ def begin(visit: Visit) -> Response:
         raise ConfigError(
             "None of these deliveries can be replayed.",
             code="nothing_to_replay",
-            fix="Choose deliveries that were taken and whose bodies are still kept, or have them sent again.",
+            fix="Choose accepted deliveries whose bodies are still kept, or have them sent again.",
         )
     asked = asked_of(visit.form)
     return go(f"/deliveries/replays/{visit.app.replaying.begin(ids, visit.user.organizations, asked, visit.user.name)}")
@@ -90,8 +90,12 @@ def _sees(visit: Visit, replay: Replay) -> bool:
     return allowed is None or (replay.organizations is not None and allowed.issuperset(replay.organizations))
 
 
+_FILTERS = {"way": "direction", "q": "incident or ticket", "kept": "samples", "since": "from", "until": "to"}
+
+
 def _asked(replay: Replay) -> Mapping[str, str]:
-    return {name: str(value) for name, value in replay.wanted.get("asked", {}).items()}
+    """Return the filters that deliveries were chosen by, as the form names them."""
+    return {_FILTERS.get(name, name): str(value) for name, value in replay.wanted.get("asked", {}).items()}
 
 
 def _why(replay: Replay) -> Mapping[str, int]:

@@ -158,7 +158,7 @@ def _draft(visit: Visit) -> Draft:
         return Draft(read(visit.form.get("rules", "")))
     except ValueError as exc:
         raise ConfigError(
-            "The page holds no rules that can be read.", code="routing_invalid", fix="Open the page again."
+            "The rules of this page cannot be read.", code="routing_invalid", fix="Open the page again."
         ) from exc
 
 

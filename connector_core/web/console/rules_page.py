@@ -24,22 +24,11 @@ from connector_core.contract.shaping import Shaping
 from connector_core.registry.entry import Entry
 from connector_core.setup.synced import set_synced
 from connector_core.web.console import visible
+from connector_core.web.console.setting_words import DIRECTIONS, WINNERS
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 from connector_core.words.sources import field_notes
 
-DIRECTIONS = {
-    Direction.BOTH: "both ways",
-    Direction.TO_TICKET: "to the ticket only",
-    Direction.FROM_TICKET: "from the ticket only",
-    Direction.OFF: "not at all",
-}
-WINNERS = {
-    ConflictRule.LATEST_WINS: "the later change",
-    ConflictRule.INCIDENT_WINS: "the incident",
-    ConflictRule.TICKET_WINS: "the ticket",
-    ConflictRule.ASK: "ask me",
-}
 TO_TICKET = {
     ToTicket.NONE: "not at all",
     ToTicket.INTERNAL: "to the ticket, as internal ones",
@@ -144,7 +133,7 @@ def save(visit: Visit) -> Response:
         to_incident = ToIncident(visit.form.get("comments.to_incident", before.comments.to_incident))
     except ValueError as exc:
         raise ConfigError(
-            "A selection is not one of the list.", fix="Open the page again, and select anew.", code="rule_unknown"
+            "A selection is not in the list.", fix="Open the page again, and select another one.", code="rule_unknown"
         ) from exc
     set_synced(visit.app.setup, seen.id, fields, to_ticket, to_incident)
     visit.app.engine.nudge()

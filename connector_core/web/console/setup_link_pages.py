@@ -152,7 +152,7 @@ class SetupLinkPages:
             return self._thanks(console)
 
     def _thanks(self, console: Console) -> Response:
-        text = "This link is used up now. You can close this page."
+        text = "This link no longer works. You can close this page."
         return console.pages.html("closed.html", title="Done, thank you", text=text)
 
     def _authorize(
@@ -161,7 +161,7 @@ class SetupLinkPages:
         token, authorizing = request.path_params["token"], console.app.authorizing
         if "site" in form:
             if is_settled(console.app.store.grants.get(setup_link.name)):
-                raise ConfigError("The site is chosen already.", code="site_chosen")
+                raise ConfigError("The site has already been selected.", code="site_chosen")
             authorizing.choose_site(setup_link.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
@@ -180,7 +180,7 @@ class SetupLinkPages:
         step, record = self._step(setup_link), flow.answered(setup_link.name)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
-            error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
+            error = Problem("unanswered", "Nothing was entered.", "Fill it in, then click Update.")
             return self._page(console, request, setup_link, Shown(form, error, 422))
         try:
             with self._setup_links.using(request.path_params["token"]):

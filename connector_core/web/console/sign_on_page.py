@@ -85,7 +85,7 @@ class SignOnPage:
         keys = [(PER_ADDRESS, neighbourhood(address_of(request)))]
         wait_s = self._throttle.begin(keys)
         if wait_s > 0:
-            text = f"Too many sign-ins that failed. Try again in {ceil(wait_s)} seconds."
+            text = f"Too many failed sign-ins. Try again in {ceil(wait_s)} seconds."
             response = self._show(console, request, wanted, 429, text)
             response.headers["Retry-After"] = str(ceil(wait_s))
             return response

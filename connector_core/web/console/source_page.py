@@ -1,4 +1,4 @@
-"""One source: how it stands, what was found, its settings, *Test connection*, reading anew and removing it."""
+"""One source: how it stands, what was found, its settings, *Test connection*, resetting and removing it."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test(visit: Visit) -> Response:
 
 
 def ask_reset(visit: Visit) -> Response:
-    """Say what reading anew means, and ask."""
+    """Say what resetting the sync position means, and ask."""
     question = Confirmation(
-        "Read from the beginning",
-        "What is remembered of earlier looks is dropped, and the next look is a first look. Links stay, and no incident"
-        " gets a second ticket. What is open and has no ticket is left, or gets one, as the settings say.",
+        "Reset sync position",
+        "All incidents are read again at the next poll, as at the first one. Links stay, and no incident gets a second"
+        " ticket. Open incidents without a ticket are ignored or get one, as your settings say.",
     )
     return _ask(visit, question)
 
@@ -72,8 +72,8 @@ def ask_removal(visit: Visit) -> Response:
     visit.app.source_setup.removable(visible.source(visit, visit.named("organization")).organization)
     question = Confirmation(
         "Remove the source",
-        "Its settings and secrets are deleted, and no incident comes in any more. Links, tickets and incidents stay as"
-        " they are. Connected to the same platform again, it goes on where it was.",
+        "Its settings and secrets are deleted, and no more incidents come in. Links, tickets and incidents stay as they"
+        " are. If you connect the same platform again, syncing continues where it stopped.",
         "Keep it",
     )
     return _ask(visit, question)

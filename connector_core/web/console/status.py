@@ -139,5 +139,7 @@ def _webhook_step(visit: Visit, seen: Seen) -> str:
 
 def _status(visit: Visit, seen: Seen, known: Known) -> Status:
     if seen.entry is None:
-        return visit.app.statuses.of_broken(seen.error or ConfigError("The plugin of this integration is not at hand."))
+        return visit.app.statuses.of_broken(
+            seen.error or ConfigError("The plugin of this integration is not installed.")
+        )
     return visit.app.statuses.of_entry(seen.entry, known)

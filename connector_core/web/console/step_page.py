@@ -189,7 +189,7 @@ def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) 
 
 def _not_given(visit: Visit, owner: Owner, step: SetupStep, labels: Sequence[str]) -> Response:
     named = ", ".join(labels)
-    error = Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+    error = Problem("unanswered", f"{named}: nothing is entered yet.", "Fill it in, then click Update.")
     if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
         error = Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
     return page(visit, owner, step, Shown(_sent(visit), error, 422))

@@ -83,7 +83,7 @@ def usable(visit: Visit, name: str) -> Usable:
     """Return one integration whose plugin is at hand; raises what stands in its way otherwise."""
     seen = integration(visit, name)
     if not isinstance(seen, Usable):
-        raise seen.error or ConfigError("The plugin of this integration is not at hand.")
+        raise seen.error or ConfigError("The plugin of this integration is not installed.")
     return seen
 
 

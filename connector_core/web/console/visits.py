@@ -42,7 +42,7 @@ FORM_VERSION = "form_version"
 _DIGITS = 18
 AGAIN_AFTER_S = 5.0
 BUSY = "The other side answers slowly"
-BUSY_FIX = "Other pages wait for its answers already. Nothing was changed. Try again in a minute."
+BUSY_FIX = "Too many pages are waiting for it. Nothing was changed. Try again in a minute."
 BUSY_S = 60
 
 
@@ -196,7 +196,7 @@ def _refused(visit: Visit, *, anybody: bool) -> Response | None:
     ):
         return visit.page("out_of_date.html", 403, back=_page_of(visit.app.config.server, visit.request))
     if not (visit.user.is_admin or anybody):
-        return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
+        return visit.page("message.html", 403, title="Not for viewers", text="You have view-only access.")
     return None
 
 

@@ -57,7 +57,8 @@ def _of_fields(settings: JiraSettings, form: RequestFields) -> Iterator[Finding]
     if not filled.fatal:
         required = sum(field.insists for field in form.others)
         preset = ", ".join(field.name for field in form.others if field.required and field.has_value)
-        detail = f"{required} beside summary and priority." + (f" Jira has a value for: {preset}." if preset else "")
+        others = f"{required} besides summary and priority." if required else "None besides summary and priority."
+        detail = others + (f" Jira has a value for: {preset}." if preset else "")
         yield ok("request_fields", "Every required field has a value", detail)
 
 
