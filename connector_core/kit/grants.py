@@ -339,8 +339,8 @@ def _why_dead(grant: Grant, now: datetime, server: OAuthServer, refused: AuthErr
         reason = f"The authorization was not used for {_span(unused)} and has ended."
     else:
         reason = server.texts.dead or (
-            f"{server.vendor} no longer accepts this authorization: access was taken back, the account's password was "
-            "changed, or the token was used somewhere else."
+            f"{server.vendor} access has expired or was revoked: by the account's owner, by a new password, or because "
+            "the token was used elsewhere."
         )
     return AuthError(reason, detail=refused.detail, fix=server.texts.again)
 

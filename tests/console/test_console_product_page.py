@@ -103,6 +103,7 @@ def test_another_desk_is_held_as_a_draft_and_the_page_says_so_before(person):
     person.choose("People (HR)")
 
     person.sees("Your change is saved as a draft.")
+    person.sees("Draft, not in effect yet:")
     person.open(f"/integrations/{person.name}")
     person.sees("Support (SUP, 10)")
     person.click("Finish the change", "link")

@@ -84,6 +84,17 @@ def test_a_secret_is_never_shown_again(served, admin):
     assert served.app.registry.entry("desk").record.secret_answers["token"].get_secret_value() == "very secret indeed"
 
 
+def test_a_secret_that_is_too_short_is_refused_without_a_command(admin):
+    """Who is in a browser has no terminal at hand."""
+    authorize(admin)
+
+    page = admin.post(f"{WIZARD}/step/webhook/update", webhook_secret="x").text
+
+    assert "a secret has at least 8 characters" in page
+    assert "Enter a longer one." in page
+    assert "openssl" not in page
+
+
 def test_two_secrets_are_valid_during_a_change(served, admin):
     """A secret that deliveries came with stays good beside the new one until it is forgotten."""
 

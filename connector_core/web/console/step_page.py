@@ -15,7 +15,7 @@ from connector_core.contract.setup_steps import FieldKind, SetupStep
 from connector_core.contract.templates import variables
 from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
-from connector_core.store import Link, LinkFilter
+from connector_core.store import IntegrationRecord, Link, LinkFilter
 from connector_core.web.console import owners, visible
 from connector_core.web.console.owners import Owner
 from connector_core.web.console.questions import (
@@ -257,6 +257,7 @@ def page(visit: Visit, owner: Owner, step: SetupStep, shown: Shown) -> Response:
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
         before_change="" if seen is None else setup.before_change(seen.id, step),
         held="" if seen is None else setup.held(seen.id),
+        drafted=frozenset() if seen is None else _drafted(seen.record),
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
         light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),
@@ -267,3 +268,8 @@ def page(visit: Visit, owner: Owner, step: SetupStep, shown: Shown) -> Response:
         since=since,
         arrived=None if since is None or seen is None else arrived(visit.app.store, seen.record, since),
     )
+
+
+def _drafted(record: IntegrationRecord) -> frozenset[str]:
+    """Return the questions whose answers in the draft are not those in effect."""
+    return frozenset(key for key, value in (record.draft or {}).items() if record.answers.get(key) != value)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector_core.contract.errors import ConnectorError
+from connector_core.contract.secret_lists import MAKE_ONE
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.words.advice import Way, for_browser
 from connector_core.words.earlier import without_advice
@@ -86,6 +87,9 @@ _ADVICE = {
     "routing_integration_unknown": "Select one from the list, or remove the rule.",
 }
 
+# A command, for whoever has a terminal.
+_MAKE_ONE = f"{MAKE_ONE[:1].upper()}{MAKE_ONE[1:]}."
+
 
 def said(code: str) -> str:
     """Return the sentence that follows a change; nothing for a code that is not ours."""
@@ -94,7 +98,7 @@ def said(code: str) -> str:
 
 def advice(code: str, fix: str) -> str:
     """Return what to do about a problem, for somebody in a browser."""
-    return _ADVICE.get(code, without_advice(fix))
+    return _ADVICE.get(code, "Enter a longer one." if fix == _MAKE_ONE else without_advice(fix))
 
 
 @dataclass(frozen=True)

@@ -317,7 +317,7 @@ def test_a_refusal_goes_by_its_name(integration, server, desk, name, means):
     [
         (timedelta(days=365), "The consent of 2026-11-23 has ended after a year."),
         (timedelta(days=90), "The authorization was not used for 90 days and has ended."),
-        (timedelta(days=1), "Helpdesk no longer accepts this authorization: access was taken back"),
+        (timedelta(days=1), "Helpdesk access has expired or was revoked: "),
     ],
 )
 def test_why_a_token_is_dead(integration, server, desk, passed, says_why):

@@ -57,6 +57,6 @@ _TEXTS = OAuthTexts(
     declined=sentences.DECLINED,
     allow=sentences.BOTH_PRODUCTS,
     address="",
-    dead="Atlassian no longer accepts this authorization: access was taken back (Connected apps), the account's "
-    "password was changed, or the token was used somewhere else.",
+    dead="Jira access has expired or was revoked: under Connected apps, by a new password of the account, or because the "
+    "token was used elsewhere.",
 )
