@@ -176,7 +176,7 @@ class SourcePoller:
         last = self.store.sources.state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
-            return SourceStatus(organization, title, SourceWord.TOLD, "It tells of its incidents by itself.")
+            return SourceStatus(organization, title, SourceWord.TOLD, "It pushes its incidents.")
         if not self.registry.targets(organization):
             sentence = "Not checked while no integration is active."
             return SourceStatus(organization, title, SourceWord.IDLE, sentence, last=last)

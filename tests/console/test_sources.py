@@ -88,7 +88,7 @@ def test_the_front_page_says_how_sources_stand(app, visitor):
 
     assert "Incident sources" in page
     assert "2 incidents have &lt;no&gt; id." in page
-    assert "It tells of its incidents by itself." in page
+    assert "It pushes its incidents." in page
 
 
 def test_a_source_has_a_page(app, visitor):

@@ -302,7 +302,7 @@ def test_standing_of_a_source_that_is_not_asked(app):
 
     assert status(app)[0] == "idle"
     assert app.poller.status("acme").last == app.store.sources.state("acme")
-    assert status(app, "idle") == ("told", "It tells of its incidents by itself.")
+    assert status(app, "idle") == ("told", "It pushes its incidents.")
     assert status(app, "nobody")[0] == "missing"
 
 
