@@ -336,7 +336,7 @@ def test_next_does_not_pass_by_required_fields(wizard):
     answer = wizard.visitor.post(f"{FIELDS}/next")
 
     assert answer.status_code == 422
-    assert "Kategorie" in answer.text.partition("nothing is given yet")[0]
+    assert "Kategorie" in answer.text.partition("nothing is entered yet")[0]
 
 
 def test_the_fields_that_the_platform_does_not_accept_are_named(wizard):

@@ -93,7 +93,7 @@ def test_a_script_tells_nobody_its_secret_by_accident():
 
 
 def test_a_test_event_is_waited_for_and_told_of(served):
-    """Nothing came yet; a signed delivery that is about no ticket of ours is what was waited for."""
+    """Nothing came yet; a signed delivery that is about no linked ticket is what was waited for."""
     visitor = logged_in(served)
     assert "Change the title of any ticket." in visitor.get(BASE).text
 
@@ -108,7 +108,7 @@ def test_a_test_event_is_waited_for_and_told_of(served):
     told = shown(visitor.get(waiting.headers["location"]).text)
     assert "A signed delivery arrived" in told
     assert "ticket_changed" in told
-    assert "about no ticket of ours" in told
+    assert "about no linked ticket" in told
 
 
 def test_a_time_that_is_none_shows_the_page(served):

@@ -211,7 +211,7 @@ def test_one_that_is_not_used_because_of_the_file_is_said(app, ada):
     record = app.registry.sources.made("acme")
     app.store.sources.put(type(record)("globex", "hub", {}, record.secret_answers, record.created_at), None)
 
-    assert "It is not used as long as the file has one" in ada.get("/sources/globex").text
+    assert "It is not used while the configuration file has one" in ada.get("/sources/globex").text
     assert ada.post("/sources/globex/remove").headers["location"] == "/sources/globex?said=source_removed"
     assert app.registry.sources.made("globex") is None
 
@@ -298,11 +298,11 @@ def test_reading_anew_and_removing_ask_first(app, ada, hub):
     activate(app, "desk", "acme")
     app.poller.poll("acme")
 
-    assert "the next look is a first look" in ada.get("/sources/acme/reset").text
+    assert "All incidents are read again at the next poll" in ada.get("/sources/acme/reset").text
     assert app.store.sources.cursor("acme", "hub") is not None
     assert ada.post("/sources/acme/reset").headers["location"] == "/sources/acme?said=reset"
     assert app.store.sources.cursor("acme", "hub") is None
-    assert "no incident comes in any more" in ada.get("/sources/acme/remove").text
+    assert "no more incidents come in" in ada.get("/sources/acme/remove").text
     assert app.registry.sources.usable() == ["acme", "globex"]
     assert ada.post("/sources/acme/remove").headers["location"] == "/sources/acme?said=source_removed"
     assert "No incident source connected" in ada.get("/sources/acme").text

@@ -161,5 +161,5 @@ def test_one_that_tells_by_itself_has_nothing_to_try(app, visitor):
     """That is said, and no button is there."""
     guest = visitor("gus", GUEST)
 
-    assert "There is nothing to try" in guest.get("/sources/globex").text
+    assert "Nothing to test" in guest.get("/sources/globex").text
     assert guest.post("/sources/globex", seen_on="/").status_code == 422

@@ -57,6 +57,6 @@ _TEXTS = OAuthTexts(
     declined=sentences.DECLINED,
     allow=sentences.BOTH_PRODUCTS,
     address="",
-    dead="Jira access has expired or was revoked: under Connected apps, by a new password of the account, or because the "
-    "token was used elsewhere.",
+    dead="Jira access has expired or was revoked: under Connected apps, by a new password of the account, or because "
+    "the token was used elsewhere.",
 )
