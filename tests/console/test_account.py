@@ -123,7 +123,7 @@ def test_one_sees_ones_own_sessions(served, viewer):
 
     assert len(rows) == 2
     assert all("127.0.0.1" in row for row in rows)
-    assert sum("this one" in row for row in rows) == 1
+    assert sum("this browser" in row for row in rows) == 1
 
 
 def test_signing_out_everywhere_ends_all_sessions_of_one_person(served, viewer):

@@ -118,7 +118,7 @@ def test_a_long_value_does_not_fill_the_button(served, admin):
     assert "Ticket: very very" in page
 
 
-@pytest.mark.parametrize(("action", "words"), [("unlink", "You can link them again later"), ("discard", "is given up")])
+@pytest.mark.parametrize(("action", "words"), [("unlink", "You can link them again later"), ("discard", "are dropped")])
 def test_what_parts_the_two_asks_first(served, admin, action, words):
     """The first press says what will happen and changes nothing; the second one does it."""
     keep(served, TITLE, status=LinkStatus(LinkState.BLOCKED, "refused", "Refused.", ""))

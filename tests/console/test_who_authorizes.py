@@ -157,7 +157,7 @@ def test_a_set_up_link_changes_neither_account_nor_site(served):
     refused = holder.get(begin(holder, path))
 
     assert chosen.status_code == 410
-    assert "chosen already" in chosen.text
+    assert "already been selected" in chosen.text
     assert refused.status_code == 400
     assert "the present one for Former Agent" in refused.text
     assert served.app.store.grants.get("desk") == before
