@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from connector_core.contract import secret_addresses
 from connector_core.http.calls import MOST_BODY
 from connector_core.secrets import MASK, MIN_MASKED_LENGTH, spellings
 
@@ -39,6 +40,7 @@ _WORD = r"(?:token|secret|passw|passphrase|api[_-]?key|signature|credential|asse
 # Whoever sends a body chooses what these run over: no repetition of theirs is without a limit or a fixed begin. Each
 # comes with what has to be in a text, in small letters, for it to be worth looking.
 _IN_TEXT = (
+    *secret_addresses.PATTERNS,
     (
         "=",
         re.compile(
@@ -46,7 +48,6 @@ _IN_TEXT = (
             re.IGNORECASE,
         ),
     ),
-    ("@", re.compile(r"(://[^/\s:@\"'<>]{0,200}:)([^@/\s\"'<>]{1,200})(?=@)")),
     ("bearer", re.compile(r"\b(Bearer\s{1,5})([A-Za-z0-9+/=._~-]{8,4000})", re.IGNORECASE)),
     ("basic", re.compile(r"\b(Basic\s{1,5})([A-Za-z0-9+/=._~-]{8,4000})", re.IGNORECASE)),
     ("eyj", re.compile(r"()((?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+)")),

@@ -92,6 +92,15 @@ def _is_free_of(kept: str, secret: str) -> bool:
         '{"payload": "\\n {\\"secret\\": \\"Zk9secretvalue1\\"}"}',
         '{"text": "password: Zk9secretvalue1"}',
         '{"headers": [{"name": "Authorization", "value": "Zk9secretvalue1"}]}',
+        '{"post_to": "https://hooks.chat.example/services/T0001/B0002/Zk9secretvalue1"}',
+        '{"post_to": "https://chat.example:8443/hooks/aZk9secretvalue1"}',
+        '{"post_to": "https://acme.webhook.office.example/webhookb2/5e5f@77/Incoming/Zk9secretvalue1/0a"}',
+        '{"post_to": "https://chat.example/api/v10/webhooks/112233445566/aZk9secretvalue1?wait=true"}',
+        "tell https:\\/\\/hooks.chat.example\\/services\\/T0001\\/Zk9secretvalue1 of it",
+        "https://api.chat.example/bot1122334455:AAAA-Zk9secretvalue1_BBB/sendMessage",
+        "https://me:p@Zk9secretvalue1@desk.example/",
+        "https:\\/\\/me:Zk9secretvalue1@desk.example\\/",
+        "https://aaaa-Zk9secretvalue1@errors.example/1",
     ],
 )
 def test_secrets_at_odd_places_are_found(body):
@@ -117,6 +126,21 @@ def test_what_is_no_secret_stays():
     body = {"issue": {"key": "SUP-1", "fields": {"summary": "Token ring is down", "code": 4}}, "expires_in": 3600}
 
     text, _ = Masking(known=["short"]).body(json.dumps(body), "application/json")
+
+    assert json.loads(text) == body
+
+
+def test_addresses_without_a_secret_stay():
+    """Our own address of webhooks, pages about hooks and those of tickets are what people look for in a body."""
+    body = {
+        "ours": "https://c.example/base/external/desk/webhook/acme-helpdesk-2026",
+        "self": "https://desk.example/rest/webhooks/1.0/webhook/5",
+        "page": "https://docs.example/webhooks/how-to-begin-with-them",
+        "ticket": "https://desk.example/browse/SUP-1?focused=1",
+        "mail": "ask ada@acme.example",
+    }
+
+    text, _ = Masking().body(json.dumps(body), "application/json")
 
     assert json.loads(text) == body
 
