@@ -16,8 +16,8 @@ from connector_core.contract.models import BYTE_ORDER_MARK, InboundRequest
 
 #: What a packed body may grow by: JSON seldom shrinks to a twentieth, and a stranger sends what grows most.
 MOST_GROWTH = 100
-#: How many values a webhook may have. Reading millions stops all threads for seconds, whoever's they are; a large ticket
-#: has thousands. They are counted by commas, those in texts too.
+#: How many values a webhook may have; a large ticket has thousands. Reading millions stops all threads for seconds,
+#: whoever's they are. They are counted by commas, those in texts too.
 MOST_VALUES = 500_000
 _ROOM = 64 * 1024  # a small body may grow by more
 _PIECE = 64 * 1024

@@ -1,7 +1,7 @@
 """Addresses written with a slash too many: those that take what others send are taken as meant, pages lead there.
 
-For the former a redirect would lose the request: senders of webhooks do not follow any, and a 404 is final to them. That
-of pages names no host: the one in a request is whatever its sender, or who stands between, wrote there.
+For the former a redirect would lose the request: senders of webhooks follow none, and a 404 is final to them. That of
+pages names no host: the one in a request is whatever its sender, or who stands between, wrote there.
 """
 
 from __future__ import annotations
