@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core.delivery_log.masking import BINARY, FILES, TOO_LARGE, Masking
+from connector_core.delivery_log import masking as masking_module
+from connector_core.delivery_log.masking import BINARY, FILES, MOST_FOUND, TOO_LARGE, Masking
 from connector_core.http.calls import MOST_BODY
 
 SECRET = "Zk9-secret/value+1"
@@ -143,6 +144,29 @@ def test_addresses_without_a_secret_stay():
     text, _ = Masking().body(json.dumps(body), "application/json")
 
     assert json.loads(text) == body
+
+
+def test_each_secret_is_spelled_once_however_many_texts_there_are(monkeypatch):
+    """A stranger sends hundreds of secrets and a hundred headers: that took seconds."""
+    spelled = []
+    spellings = masking_module.spellings
+    monkeypatch.setattr(masking_module, "spellings", lambda value: spelled.append(value) or spellings(value))
+    masking = Masking()
+    text, _ = masking.body("&".join(f"token{one}=secret{one:08}" for one in range(500)), "text/plain")
+
+    for _ in range(100):
+        masking.finished(text)
+
+    assert len(spelled) == 500
+
+
+def test_of_a_crowd_of_secrets_nothing_is_kept():
+    """Looking for each of them at every place would take too long."""
+    masking = Masking()
+    text, _ = masking.body(json.dumps([{"token": f"secret{one:08}"} for one in range(MOST_FOUND + 1)]), "")
+
+    assert masking.finished(text) == masking.finished("of secret00000007") == "***"
+    assert masking.finished("") == ""
 
 
 def test_the_body_of_an_oauth_request_has_no_secret():
