@@ -1,15 +1,16 @@
 """What the delivery log keeps of headers and bodies: no secret."""
 
 import json
+from unittest.mock import Mock
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core.delivery_log import masking as masking_module
 from connector_core.delivery_log.masking import BINARY, FILES, MOST_FOUND, TOO_LARGE, Masking
 from connector_core.http.calls import MOST_BODY
+from connector_core.secrets import spellings
 
 SECRET = "Zk9-secret/value+1"
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -148,16 +149,15 @@ def test_addresses_without_a_secret_stay():
 
 def test_each_secret_is_spelled_once_however_many_texts_there_are(monkeypatch):
     """A stranger sends hundreds of secrets and a hundred headers: that took seconds."""
-    spelled = []
-    spellings = masking_module.spellings
-    monkeypatch.setattr(masking_module, "spellings", lambda value: spelled.append(value) or spellings(value))
+    spelling = Mock(wraps=spellings)
+    monkeypatch.setattr("connector_core.delivery_log.masking.spellings", spelling)
     masking = Masking()
     text, _ = masking.body("&".join(f"token{one}=secret{one:08}" for one in range(500)), "text/plain")
 
     for _ in range(100):
         masking.finished(text)
 
-    assert len(spelled) == 500
+    assert spelling.call_count == 500
 
 
 def test_of_a_crowd_of_secrets_nothing_is_kept():
