@@ -34,6 +34,8 @@ _OF_SERVER = {
     "Exception in ASGI": "http_request_failed",
     "Unsupported upgrade": "http_upgrade_unsupported",
 }
+# What it calls has its secret in the path or the query sometimes; hosts it names beside them.
+_TARGET = re.compile(r"(?<=[\s\"'=])(?:https?:/)?/[^\s\"']*(?=[\s\"')]|$)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -161,7 +163,7 @@ def _route(handler: logging.Handler, formatter: logging.Formatter, threshold: in
 def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Give a library's line a stable event, as a rule its logger's name; what it says moves to `message`."""
     said = _COLOURS.sub("", str(event["event"]))
-    event["message"] = said
+    event["message"] = _TARGET.sub("/…", said) if str(event.get("logger", "")).startswith("urllib3") else said
     event["event"] = event.get("logger", "library")
     if event["event"] in _SELF_MADE:
         event["event"] = next((name for begin, name in _OF_SERVER.items() if said.startswith(begin)), "server_said")

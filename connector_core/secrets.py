@@ -15,12 +15,13 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import SecretStr
 
+from connector_core.contract import secret_addresses
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 MIN_PASSPHRASE_LENGTH = 16
 MIN_MASKED_LENGTH = 6
-MASK = "***"
+MASK = secret_addresses.MASK
 
 _FERNET_KEY_BYTES = 32
 # The salt is the same everywhere, because the passphrase alone must open a backup on another machine, and before
@@ -178,7 +179,9 @@ def check_key(key: str) -> None:
 
 
 class Masker:
-    """Replaces known secret values in texts by `***`; may be used and added to from several threads.
+    """Replaces known secret values in texts by `***`, and what is a secret in any address (`secret_addresses`).
+
+    May be used and added to from several threads.
 
     Values shorter than 6 characters are not masked: they would blot out ordinary words.
     """
@@ -200,9 +203,9 @@ class Masker:
             self._pattern = re.compile("|".join(map(re.escape, sorted(self._values, key=len, reverse=True))))
 
     def mask(self, text: str) -> str:
-        """Return the text without the known values."""
+        """Return the text without the known values, and without secrets in its addresses."""
         pattern = self._pattern
-        return pattern.sub(MASK, text) if pattern else text
+        return secret_addresses.hidden(pattern.sub(MASK, text) if pattern else text)
 
 
 _KEY_FIX = "Set secret_key to a key or to a passphrase of 16 characters or more."

@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from connector_core.config.loaded import Config
 from connector_core.config.positions import KeyPath
+from connector_core.contract import secret_addresses
 from connector_core.databases import PostgreSQL
 
 HIDDEN = "***"
@@ -111,7 +112,7 @@ def _without(value: Any, hidden: frozenset[KeyPath], here: KeyPath = ()) -> Any:
         return {key: _without(one, hidden, (*here, key)) for key, one in value.items()}
     if isinstance(value, list):
         return [_without(one, hidden, (*here, number)) for number, one in enumerate(value)]
-    return value
+    return secret_addresses.hidden(value) if isinstance(value, str) else value
 
 
 def _secret_places(config: Config, written: Mapping[str, Any]) -> Iterator[KeyPath]:

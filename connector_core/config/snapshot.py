@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector_core.config.positions import KeyPath, dotted
+from connector_core.contract import secret_addresses
 
 #: What differs from host to host of a cluster: nodes that meet have the same database, whatever they call it.
 OF_THIS_HOST = frozenset({"database", "command_socket", "logging"})
@@ -173,7 +174,7 @@ def _fingerprint(value: Any) -> Any:  # noqa: ANN401 - as above
 def _shown(leaves: Mapping[KeyPath, Any], path: KeyPath, is_hidden: bool) -> str | None:  # noqa: FBT001 - see `differences`
     if path not in leaves:
         return None
-    return _HIDDEN if is_hidden else json.dumps(leaves[path], ensure_ascii=False)
+    return _HIDDEN if is_hidden else secret_addresses.hidden(json.dumps(leaves[path], ensure_ascii=False))
 
 
 def _mixed(kept: Mapping[str, Any], taken: Mapping[str, Any]) -> dict[str, Any]:

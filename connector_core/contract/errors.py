@@ -11,14 +11,17 @@
       PluginError        the plugin broke its contract       -> record, go on with the others
 
 Every error has two texts: `message`, a sentence for a person that never holds a secret or a response body, and `detail`
-for the log. `code` is stable and may be searched for. `fix` says what to do in another system, `advice` what to do in
-the product: a terminal says that as a command, a page as a link.
+for the log; secrets that stand in an address are taken out of both (`secret_addresses`). `code` is stable and may be
+searched for. `fix` says what to do in another system, `advice` what to do in the product: a terminal says that as a
+command, a page as a link.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from connector_core.contract.secret_addresses import hidden
 
 if TYPE_CHECKING:
     from connector_core.contract.advice import Advice
@@ -42,10 +45,10 @@ class ConnectorError(Exception):
     def __init__(
         self, message: str, *, code: str | None = None, detail: str = "", fix: str = "", advice: Advice | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = hidden(message)
+        super().__init__(self.message)
         self.code = code or self.default_code
-        self.detail = detail
+        self.detail = hidden(detail)
         self.fix = fix
         self.advice = advice
 

@@ -18,11 +18,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from connector_core.contract import secret_addresses
 from connector_core.http.calls import MOST_BODY
 from connector_core.secrets import MASK, MIN_MASKED_LENGTH, spellings
 
 #: What was found by its place is looked for elsewhere if it is this long; shorter ones may be ordinary words.
 LONG_ENOUGH = 8
+#: Of an entry with more of them nothing is kept: looking for each at every place would take seconds, and strangers may
+#: send such bodies.
+MOST_FOUND = 1000
 TOO_LARGE, BINARY, FILES, UNREADABLE = "too_large", "binary", "files", "unreadable"
 
 _NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
@@ -39,6 +43,7 @@ _WORD = r"(?:token|secret|passw|passphrase|api[_-]?key|signature|credential|asse
 # Whoever sends a body chooses what these run over: no repetition of theirs is without a limit or a fixed begin. Each
 # comes with what has to be in a text, in small letters, for it to be worth looking.
 _IN_TEXT = (
+    *secret_addresses.PATTERNS,
     (
         "=",
         re.compile(
@@ -46,7 +51,6 @@ _IN_TEXT = (
             re.IGNORECASE,
         ),
     ),
-    ("@", re.compile(r"(://[^/\s:@\"'<>]{0,200}:)([^@/\s\"'<>]{1,200})(?=@)")),
     ("bearer", re.compile(r"\b(Bearer\s{1,5})([A-Za-z0-9+/=._~-]{8,4000})", re.IGNORECASE)),
     ("basic", re.compile(r"\b(Basic\s{1,5})([A-Za-z0-9+/=._~-]{8,4000})", re.IGNORECASE)),
     ("eyj", re.compile(r"()((?<![\w-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+)")),
@@ -72,6 +76,8 @@ class Masking:
 
     known: Iterable[str] = ()
     _found: set[str] = field(default_factory=set, init=False)
+    #: All that `finished` looks for, the longest first; None when something was found since it was put together.
+    _forms: list[str] | None = field(default=None, init=False)
     #: Texts that were looked through: many stand in a body again and again.
     _read: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -115,10 +121,18 @@ class Masking:
             return "", UNREADABLE
 
     def finished(self, text: str) -> str:
-        """Return a text without what is known, and without what was found at any place so far."""
-        forms = self._known | {form for value in self._found for form in spellings(value)}
-        for form in sorted((form for form in forms if form in text), key=len, reverse=True):
-            text = text.replace(form, MASK)
+        """Return a text without what is known, and without what was found at any place so far.
+
+        Nothing is left of it where more than `MOST_FOUND` were found.
+        """
+        if len(self._found) > MOST_FOUND:
+            return MASK if text else text
+        if self._forms is None:
+            forms = self._known | {form for value in self._found for form in spellings(value)}
+            self._forms = sorted(forms, key=len, reverse=True)
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
         return text
 
     def is_touched(self, text: str) -> bool:
@@ -126,8 +140,9 @@ class Masking:
         return any(form in text for form in self._known)
 
     def _take(self, value: str) -> None:
-        if len(value) >= LONG_ENOUGH and value != MASK:
+        if len(value) >= LONG_ENOUGH and value != MASK and value not in self._found:
             self._found.add(value)
+            self._forms = None
 
     def _header(self, name: str, value: str) -> str:
         if _HEADERS.search(name) is None:

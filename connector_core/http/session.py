@@ -6,6 +6,7 @@ could not be opened, or a read that was cut off, is tried once more at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
@@ -30,6 +31,8 @@ READ_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DIRECT = Outbound()
+
+_TARGET = re.compile(r"(?<=with url: )\S+")
 
 # Raises `RetryLater` when nobody may be called at present.
 Permission = Callable[[], None]
@@ -240,17 +243,21 @@ def user_agent(plugin: str, plugin_version: str) -> str:
 
 
 def translate(exc: requests.RequestException | HTTPError | UnicodeError, method: str) -> ConnectorError:
-    """Turn any error of the HTTP library, and of those below it, into one of ours."""
+    """Turn any error of the HTTP library, and of those below it, into one of ours.
+
+    What it says of the path is left out: of some addresses that is the secret.
+    """
+    said = _TARGET.sub("/…", str(exc))
     if isinstance(exc, _NO_ADDRESS):
-        return ConfigError("The address is not a valid HTTP address.", code="address_invalid", detail=str(exc))
+        return ConfigError("The address is not a valid HTTP address.", code="address_invalid", detail=said)
     if isinstance(exc, (requests.exceptions.InvalidHeader, UnicodeError)):  # nothing but ASCII is left in addresses
-        return RemoteError("The request has a header that cannot be sent.", code="header_invalid", detail=str(exc))
+        return RemoteError("The request has a header that cannot be sent.", code="header_invalid", detail=said)
     if isinstance(exc, requests.exceptions.SSLError):
         return RetryLater(
             "The other side's certificate was not accepted.",
             code="tls_failed",
             scope=Scope.SITE,
-            detail=str(exc),
+            detail=said,
             fix="Check the address and the certificate of the other side. One of a private authority is trusted with "
             "outbound.ca_file.",
         )
@@ -259,7 +266,7 @@ def translate(exc: requests.RequestException | HTTPError | UnicodeError, method:
             "The proxy does not let the call through.",
             code="proxy_failed",
             scope=Scope.SITE,
-            detail=str(exc),
+            detail=said,
             fix="Check outbound.proxy, its user and password, and what the proxy allows.",
         )
     never_sent = isinstance(exc, requests.ConnectTimeout) or _refused(exc)
@@ -268,7 +275,7 @@ def translate(exc: requests.RequestException | HTTPError | UnicodeError, method:
         code="unreachable" if never_sent else "answer_lost",
         outcome_unknown=not never_sent and method.upper() not in SAFE_METHODS,
         scope=Scope.SITE,
-        detail=str(exc),
+        detail=said,
     )
 
 

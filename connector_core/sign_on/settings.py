@@ -23,6 +23,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 def is_safe(address: str) -> bool:
     """Return whether what is sent to an address stays between us and the provider: TLS, or this very machine."""
     parts = urlsplit(address)
+    if parts.username is not None:  # it would be shown, in the browser too
+        return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
 
 

@@ -87,7 +87,9 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
             shown = await run_in_threadpool(lost, console, request, exc)
         return shown or await receiver.nowhere(request, exc)
 
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: nowhere})
+    web = Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: nowhere})
+    web.router.redirect_slashes = False  # it would lead to the host that the request names; see `TidyPaths`
+    return web
 
 
 def _is_for_machines(request: Request) -> bool:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import requests
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
@@ -163,6 +164,20 @@ def test_a_webhook_below_the_path_is_judged_as_one(served):
     for path in (f"/external/{route}/webhook", f"//external/{route}//webhook/"):
         answer = visitor.session.post(served.url + BASE + path, data=b"{}", timeout=20)
         assert answer.status_code in {401, 403}, path
+
+
+@pytest.mark.parametrize("path", ["/login/", "/hand-over/x/?a=1&b=%2F", "//evil.example/", "/\\evil.example/"])
+def test_a_slash_too_many_leads_to_no_host_that_a_request_names(served, path):
+    """Whoever chooses the host in a request does not choose where people, and what is in the address, are sent."""
+    answer = requests.get(
+        f"{served.url}{BASE}{path}", headers={"Host": "evil.example"}, allow_redirects=False, timeout=10
+    )
+
+    location = answer.headers["location"]
+    assert answer.status_code == 307
+    assert location.startswith(f"{BASE}/")
+    assert not location.startswith("//")
+    assert location == f"{BASE}/hand-over/x?a=1&b=%2F" or "?" not in path
 
 
 def test_a_path_beside_ours_is_nothing(served):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from connector_core import InboundRequest, WebhookRejected
 from connector_core.health.refusals import REASONS
-from connector_core.http.bodies import encoding_of, object_of, unpack
+from connector_core.http.bodies import MOST_VALUES, encoding_of, object_of, unpack
 from connector_core.web.request_bodies import declared_size
 from connector_core.web.tidy_paths import tidy
 
@@ -123,3 +123,15 @@ def test_a_size_with_any_number_of_noughts_in_front_is_read():
     """A connection takes them; as one number they are more digits than are read."""
     scope = {"type": "http", "headers": [(b"content-length", b"0" * 6000 + b"27")]}
     assert declared_size(Request(scope)) == 27
+
+
+@pytest.mark.parametrize("one", [b'"k":1', b'"k":{}'])
+def test_a_body_of_too_many_values_is_not_read(one, monkeypatch):
+    """Reading it would stop every thread for seconds, so nothing is read of it."""
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("it was read"))
+    body = b"{" + b",".join([one] * (MOST_VALUES + 2)) + b"}"
+
+    with pytest.raises(WebhookRejected) as caught:
+        object_of(InboundRequest(headers={}, body=body, received_at=AT))
+
+    assert (caught.value.status, caught.value.code) == (413, "too_large")

@@ -27,6 +27,7 @@ secret_key: a passphrase of many letters
 console:
   password: s3cret of console
   users: {ada: {password_hash: "$argon2id$v=19$m=65536,t=3,p=4$czNjcmV0c2FsdA$czNjcmV0aGFzaA"}}
+disabled_plugins: ["https://me:s3cret-of-address@desk.example.com"]
 organizations:
   acme:
     source: {plugin: http, secret: [whsec_czNjcmV0LW9mLWV2ZW50cy1vZi1hY21l, "${env:ACME_EVENTS_SECRET}"]}

@@ -1,14 +1,16 @@
 """What the delivery log keeps of headers and bodies: no secret."""
 
 import json
+from unittest.mock import Mock
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core.delivery_log.masking import BINARY, FILES, TOO_LARGE, Masking
+from connector_core.delivery_log.masking import BINARY, FILES, MOST_FOUND, TOO_LARGE, Masking
 from connector_core.http.calls import MOST_BODY
+from connector_core.secrets import spellings
 
 SECRET = "Zk9-secret/value+1"
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -92,6 +94,15 @@ def _is_free_of(kept: str, secret: str) -> bool:
         '{"payload": "\\n {\\"secret\\": \\"Zk9secretvalue1\\"}"}',
         '{"text": "password: Zk9secretvalue1"}',
         '{"headers": [{"name": "Authorization", "value": "Zk9secretvalue1"}]}',
+        '{"post_to": "https://hooks.chat.example/services/T0001/B0002/Zk9secretvalue1"}',
+        '{"post_to": "https://chat.example:8443/hooks/aZk9secretvalue1"}',
+        '{"post_to": "https://acme.webhook.office.example/webhookb2/5e5f@77/Incoming/Zk9secretvalue1/0a"}',
+        '{"post_to": "https://chat.example/api/v10/webhooks/112233445566/aZk9secretvalue1?wait=true"}',
+        "tell https:\\/\\/hooks.chat.example\\/services\\/T0001\\/Zk9secretvalue1 of it",
+        "https://api.chat.example/bot1122334455:AAAA-Zk9secretvalue1_BBB/sendMessage",
+        "https://me:p@Zk9secretvalue1@desk.example/",
+        "https:\\/\\/me:Zk9secretvalue1@desk.example\\/",
+        "https://aaaa-Zk9secretvalue1@errors.example/1",
     ],
 )
 def test_secrets_at_odd_places_are_found(body):
@@ -119,6 +130,43 @@ def test_what_is_no_secret_stays():
     text, _ = Masking(known=["short"]).body(json.dumps(body), "application/json")
 
     assert json.loads(text) == body
+
+
+def test_addresses_without_a_secret_stay():
+    """Our own address of webhooks, pages about hooks and those of tickets are what people look for in a body."""
+    body = {
+        "ours": "https://c.example/base/external/desk/webhook/acme-helpdesk-2026",
+        "self": "https://desk.example/rest/webhooks/1.0/webhook/5",
+        "page": "https://docs.example/webhooks/how-to-begin-with-them",
+        "ticket": "https://desk.example/browse/SUP-1?focused=1",
+        "mail": "ask ada@acme.example",
+    }
+
+    text, _ = Masking().body(json.dumps(body), "application/json")
+
+    assert json.loads(text) == body
+
+
+def test_each_secret_is_spelled_once_however_many_texts_there_are(monkeypatch):
+    """A stranger sends hundreds of secrets and a hundred headers: that took seconds."""
+    spelling = Mock(wraps=spellings)
+    monkeypatch.setattr("connector_core.delivery_log.masking.spellings", spelling)
+    masking = Masking()
+    text, _ = masking.body("&".join(f"token{one}=secret{one:08}" for one in range(500)), "text/plain")
+
+    for _ in range(100):
+        masking.finished(text)
+
+    assert spelling.call_count == 500
+
+
+def test_of_a_crowd_of_secrets_nothing_is_kept():
+    """Looking for each of them at every place would take too long."""
+    masking = Masking()
+    text, _ = masking.body(json.dumps([{"token": f"secret{one:08}"} for one in range(MOST_FOUND + 1)]), "")
+
+    assert masking.finished(text) == masking.finished("of secret00000007") == "***"
+    assert masking.finished("") == ""
 
 
 def test_the_body_of_an_oauth_request_has_no_secret():

@@ -90,6 +90,28 @@ def test_line_of_a_library_has_a_stable_event():
     assert line["message"] == "Started server process [42]"
 
 
+@pytest.mark.parametrize(
+    ("said", "values"),
+    [
+        ("Retrying (%r) after connection broken by '%r': %s", ("Retry(total=0)", OSError(1, "x"), "/services/T1/Zk9s")),
+        (
+            '%s://%s:%s "%s %s %s" %s %s',
+            ("https", "chat.example", 443, "POST", "/services/T1/Zk9s?a=1", "HTTP/1.1", 9, 2),
+        ),
+        ("Failed to parse headers (url=%s): %s", ("https://chat.example:443/services/Zk9s", "x")),
+    ],
+)
+def test_no_path_of_a_call_is_logged(said, values):
+    """What the HTTP library says of a call is without path and query: of some addresses these are the secret."""
+    stream = io.StringIO()
+    configure_logging("debug", "json", stream=stream)
+
+    logging.getLogger("urllib3.connectionpool").warning(said, *values)
+
+    assert "Zk9s" not in stream.getvalue()
+    assert lines_of(stream)[0]["message"].startswith(said[:5].replace("%s://", "https"))
+
+
 def test_servers_own_handlers_are_replaced():
     """A server that brought handlers does not write a second line in another form."""
     own = io.StringIO()

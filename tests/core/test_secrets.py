@@ -87,6 +87,13 @@ def test_masker_hides_every_spelling():
     assert masked == "a *** b *** c *** d ***"
 
 
+def test_masker_hides_what_nobody_told_it_in_addresses():
+    """Passwords in addresses, and addresses of chats whose path is the secret, are hidden wherever they stand."""
+    said = "https://me:s3cr3t@desk.example/a, and https://hooks.chat.example/services/T1/B2/Zk9secretvalue1 too"
+
+    assert Masker().mask(said) == "https://me:***@desk.example/a, and https://hooks.chat.example/services/*** too"
+
+
 def test_masker_takes_the_longest_first():
     """A secret that contains another one leaves no rest."""
     masker = Masker("secret", "secret-and-more")

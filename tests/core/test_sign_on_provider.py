@@ -102,6 +102,7 @@ def test_calls_go_through_the_proxy_of_the_configuration(forger, clock):
         {"jwks_uri": "file:///etc/passwd"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"authorization_endpoint": "https://[x"},
+        {"authorization_endpoint": "https://me:s3cret@login.example.org/x"},
     ],
     ids=str,
 )

@@ -26,6 +26,7 @@ from connector_core import (
     PluginInfo,
     Priority,
     Settings,
+    http_address,
     mistake_in,
 )
 from connector_jira_jsm import sentences
@@ -42,8 +43,8 @@ class Fallback(StrEnum):
     COMMENT = "comment"
 
 
-def _without_slash(value: object) -> object:
-    return value.rstrip("/") if isinstance(value, str) else value
+def _address(value: str) -> str:
+    return http_address(value, example="https://api.atlassian.com")
 
 
 def _a_day(value: str) -> str:
@@ -53,7 +54,7 @@ def _a_day(value: str) -> str:
     return value
 
 
-Url = Annotated[str, BeforeValidator(_without_slash), Field(pattern=r"^https?://[^\s/]+")]
+Url = Annotated[str, AfterValidator(_address)]
 Day = Annotated[str, AfterValidator(_a_day)]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 

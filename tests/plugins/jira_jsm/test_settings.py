@@ -31,6 +31,16 @@ def test_incomplete_or_unknown_settings_are_refused(more: dict[str, object]):
         JiraSettings.model_validate({**BASE, **more})
 
 
+@pytest.mark.parametrize("name", ["auth_url", "api_url"])
+@pytest.mark.parametrize("address", ["https://me:s3cret@api.example", "https://api.example?token=x", "ftp://x", "x"])
+def test_addresses_that_hold_a_secret_or_are_none_are_refused(name: str, address: str):
+    """They are shown, in the console and by commands."""
+    with pytest.raises(ValidationError) as caught:
+        PluginSettings.model_validate({name: address})
+
+    assert "expected an address like" in str(caught.value)
+
+
 def test_digits_stay_text():
     """An id is text, also when it starts with a zero."""
     assert JiraSettings.model_validate({**BASE, "service_desk": "010"}).service_desk == "010"
