@@ -120,7 +120,7 @@ def discard(
 @organization_option
 @config_option
 def recreate(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
-    """Make new tickets for NAMES, whose tickets are gone or were moved where they do not fit; others are refused."""
+    """Create new tickets for NAMES, whose tickets are gone or were moved where they do not fit; others are refused."""
     with opened(config_path) as app:
         for link in _chosen(app, names, None, organization):
             app.operations.recreate(link)

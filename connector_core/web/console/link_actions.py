@@ -58,7 +58,7 @@ def discard(app: App, link: Link) -> None:
 
 
 def recreate(app: App, link: Link) -> None:
-    """Make a new ticket in place of one that is not there."""
+    """Create a new ticket in place of one that is not there."""
     app.operations.recreate(link)
     app.engine.nudge()
 
