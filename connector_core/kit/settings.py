@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -30,3 +31,16 @@ def site_address(example: str, *, api_path: str = "", host_of_name: str = "") ->
         return http_address(plain, example=example)
 
     return BeforeValidator(read)
+
+
+def words_of(given: object) -> object:
+    """Take a text apart at commas and blanks, as people type a list; what is none is left as it is.
+
+    >>> words_of("6, 7 8")
+    ['6', '7', '8']
+    """
+    return re.split(r"[,\s]+", given.strip()) if isinstance(given, str) else given
+
+
+#: A setting of some words: a list in the file, with commas or blanks between them where it is typed.
+Words = Annotated[tuple[str, ...], BeforeValidator(words_of)]
