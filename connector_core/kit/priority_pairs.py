@@ -71,14 +71,14 @@ def pairs_step(**words: Unpack[StepWords]) -> SetupStep:
     >>> pairs_step(title="Priorities").fields[0].key
     'impact_urgency'
     """
+    named: StepWords = {"help": "What each priority is written as.", **words}
     return priority_values_step(
         "impact_urgency",
         USUAL,
         label="Impact and urgency",
         check=wrong_by(pair_of),
         hint="As 1/2: impact 1, urgency 2. The instance computes the priority out of both, by its own rules.",
-        help="What each priority is written as.",
-        **words,
+        **named,
     )
 
 

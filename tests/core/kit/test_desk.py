@@ -44,6 +44,7 @@ from connector_core.kit.absences import Absent
 from connector_core.kit.answers import Answers, FieldsRefused
 from connector_core.kit.comment_texts import comment_text
 from connector_core.kit.comments import Entry, Shown
+from connector_core.kit.desk import Desk
 from connector_core.kit.desk_comments import CommentedDesk
 from connector_core.kit.desk_marks import MarkedDesk, MarkedPage
 from connector_core.kit.editing import Written
@@ -361,11 +362,11 @@ def test_the_cursor_of_a_search_may_be_the_number_of_a_page(cursor, count, follo
 
 def test_a_desk_without_priorities_has_to_say_how_one_is_written(integration):
     """What people call it, only the ticket tells then."""
-    bare = super(PaperDesk, PaperDesk(integration))
+    paper = PaperDesk(integration)
 
-    assert bare.priority_name(Priority.HIGH) is None
+    assert Desk.priority_name(paper, Priority.HIGH) is None
     with pytest.raises(NotImplementedError):
-        bare.priority(Priority.HIGH)
+        Desk.priority(paper, Priority.HIGH)
 
 
 def test_a_mark_that_does_not_show_is_told(desk, integration, ticket, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from connector_core import PluginInfo, Priority
+from connector_core.contract.setup_steps import fetch_rows
 from connector_core.kit.priority_pairs import PairSettings, learn, ours_of, pairs_step
 from connector_core.testing import make_integration
 
@@ -70,9 +71,12 @@ def test_settings_take_pairs_over_the_usual_ones():
 
 def test_the_step_says_what_is_left_open():
     """A row for each of ours, by its usual pair."""
-    step = pairs_step(title="Priorities")
-    rows = step.fields[0].rows()
+    step = pairs_step(title="Priorities", help="What they become.")
+    rows = fetch_rows(step.fields[0])
+    check = rows[0].check
 
     assert rows[1].help == "Left open: 1/2."
-    assert rows[0].check("high")
-    assert not rows[0].check("1/2")
+    assert (step.help, pairs_step().help) == ("What they become.", "What each priority is written as.")
+    assert check is not None
+    assert check("high")
+    assert not check("1/2")
