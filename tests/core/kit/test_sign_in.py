@@ -16,6 +16,7 @@ from connector_core.kit.settings import site_address
 from connector_core.kit.sign_in import WAYS, SignInSettings, sign_in, sign_in_step
 from connector_core.testing import make_integration
 from tests.core.kit.test_desk import PaperDesk
+from tests.support.scripted_desk import says
 
 SITE = "https://desk.test"
 START = AuthorizationStart(state="abc", callback_url="https://us.test/callback")
@@ -38,12 +39,12 @@ class Booth(PaperDesk):
         return Account("1", "Ada")
 
 
-def started(**answers):
+def started(server=SERVER, **answers):
     """Start an authorization with these answers."""
     blank = replace(make_integration(Booth.info, {"address": SITE}), settings=None)
     secrets = {name: SecretStr(answers.pop(name)) for name in ("api_key", "password", "client_secret") & answers.keys()}
     integration = replace(blank, answers={"address": SITE, **answers}, secret_answers=secrets)
-    return sign_in(Booth(integration), START, SERVER, key_header="x-key", alone="Allow it.")
+    return sign_in(Booth(integration), START, server, key_header="x-key", alone="Allow it.")
 
 
 @pytest.mark.parametrize("way", [{}, {"sign_in": "oauth"}])
@@ -67,6 +68,19 @@ def test_a_key_or_a_password_is_a_header(given, header, sent):
 
     assert grant.headers[header].get_secret_value() == sent
     assert (grant.account_name, grant.base_url) == ("Ada", SITE)
+
+
+@pytest.mark.parametrize("name", ["invalid_client", "invalid_grant"])
+def test_a_client_that_is_refused_is_what_has_to_be_corrected(desk, name):
+    """Where it acts for itself nobody's consent is dead; what else that takes is said."""
+    desk.will(says({"error": name}, status=401))
+    server = OAuthServer("Paper", f"{desk.url}/authorize", f"{desk.url}/token")
+
+    with pytest.raises(ConfigError) as told:
+        started(server, sign_in="client_credentials", client_id="us", client_secret="s3cret")
+
+    assert told.value.fix == f"{server.texts.client} Allow it."
+    assert desk.asked[0].form["grant_type"] == "client_credentials"
 
 
 @pytest.mark.parametrize("way", [one.value for one in WAYS])
