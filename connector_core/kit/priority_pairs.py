@@ -1,6 +1,6 @@
 """Priorities that are written as impact and urgency, of which the other side computes its own priority by its rules.
 
-    class DeskSettings(PairSettings): ...
+    class DeskSettings(PairSettings): ...  # of `kit.settings`, which every command loads
 
     priority = pairs.ours(integration, settings.priorities, {"impact": "1", "urgency": "2", "priority": "1"})
 
@@ -9,60 +9,24 @@ What it makes of a pair is learned from what it shows right after a write of our
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Unpack
+from typing import Unpack
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Priority
-from connector_core.contract.plugin_info import Settings
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.kit.kept import keep, known
 from connector_core.kit.priorities import FieldPriorities
+from connector_core.kit.settings import COMPUTED, IMPACT, URGENCY, USUAL_PAIRS, pair_of
 from connector_core.kit.steps import StepWords, priority_values_step, wrong_by
 
 #: What a ticket shows of its priority: `IMPACT`, `URGENCY` and `COMPUTED` by name; None for what is not shown.
 Shown = Mapping[str, str | None]
 
-IMPACT, URGENCY, COMPUTED = PARTS = ("impact", "urgency", "priority")
-#: What ours are written as where settings say nothing; the usual rules make 1 to 5 of them.
-USUAL: Mapping[Priority, str] = MappingProxyType(dict(zip(Priority, ("1/1", "1/2", "2/2", "2/3", "3/3"), strict=True)))
-
-_PAIR = re.compile(r"[0-9]{1,2}/[0-9]{1,2}")
 _SEEN = "priority of pairs"
 _SEEN_AS = TypeAdapter(dict[str, str])
-
-
-def pair_of(text: str) -> str:
-    """Return impact and urgency as they are written here.
-
-    >>> pair_of(" 1 / 2 ")
-    '1/2'
-
-    Raises:
-        ValueError: they are not given as `impact/urgency`.
-    """
-    if not _PAIR.fullmatch(bare := re.sub(r"\s", "", text)):
-        raise ValueError("expected impact and urgency like 1/2")
-    return bare
-
-
-class PairSettings(Settings):
-    """What each priority is written as: a base of a plugin's own settings."""
-
-    impact_urgency: Mapping[Priority, Annotated[str, AfterValidator(pair_of)]] = Field(
-        {}, description="Impact and urgency for each priority, like 1/2; what is left out is as in the base system."
-    )
-
-    @property
-    def priorities(self) -> FieldPriorities:
-        """The pair that each of ours is written as; what only the computed priority tells is read by its number."""
-        pairs = {**USUAL, **self.impact_urgency}
-        written = {ours: dict(zip(PARTS, pairs[ours].split("/"), strict=False)) for ours in Priority}
-        return FieldPriorities(written, [({COMPUTED: str(number)}, ours) for number, ours in enumerate(Priority, 1)])
 
 
 def pairs_step(**words: Unpack[StepWords]) -> SetupStep:
@@ -74,7 +38,7 @@ def pairs_step(**words: Unpack[StepWords]) -> SetupStep:
     named: StepWords = {"help": "What each priority is written as.", **words}
     return priority_values_step(
         "impact_urgency",
-        USUAL,
+        USUAL_PAIRS,
         label="Impact and urgency",
         check=wrong_by(pair_of),
         hint="As 1/2: impact 1, urgency 2. The instance computes the priority out of both, by its own rules.",

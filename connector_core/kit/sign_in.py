@@ -1,6 +1,6 @@
 """Several ways to authorize access, of which a person chooses one: consent, a client of its own, a key, or a password.
 
-    class DeskSettings(SignInSettings): ...
+    class DeskSettings(SignInSettings): ...  # of `kit.settings`, which every command loads
 
     def authorize(integration, request):
         desk = AcmeDesk(integration)
@@ -14,17 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, SecretStr
+from typing import Any
 
 from connector_core.contract.models import AuthorizationRequest, Grant, Redirect
-from connector_core.contract.plugin_info import Settings
-from connector_core.contract.setup_steps import Choice, FieldKind, SetupStep
+from connector_core.contract.setup_steps import Choice, SetupStep
 from connector_core.kit.desk import Desk
 from connector_core.kit.grants import client_credentials, client_given, code_flow, text_given
 from connector_core.kit.oauth import OAuthServer
 from connector_core.kit.rest import basic
+from connector_core.kit.settings import SignInSettings
 from connector_core.kit.steps import account_step, ask
 
 WAYS: Sequence[Choice] = (
@@ -34,19 +32,6 @@ WAYS: Sequence[Choice] = (
     Choice("basic", "User name and password"),
 )
 _ASKED = ("client_id", "user_name", "client_secret", "api_key", "password")
-
-
-class SignInSettings(Settings):
-    """The way that was chosen, and what each way needs: a base of a plugin's own settings."""
-
-    sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], FieldKind.CHOICE] = Field(
-        "oauth", description="How access is authorized: someone's consent, a client of its own, a key, or a password."
-    )
-    client_id: str = Field("", title="Client ID", description="For OAuth, as it stands in the registry.")
-    client_secret: SecretStr | None = Field(None, description="Of the OAuth client, as it stands in the registry.")
-    api_key: SecretStr | None = Field(None, title="API key", description="For an API key: the key.")
-    user_name: str = Field("", description="For a password: user name of the account.")
-    password: SecretStr | None = Field(None, description="Of that user.")
 
 
 def sign_in(

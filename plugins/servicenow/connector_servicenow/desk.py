@@ -16,7 +16,8 @@ from connector_core.kit import comments, counting, creating, desk_comments, desk
 from connector_core.kit.comment_texts import comment_text
 from connector_core.kit.details import Details
 from connector_core.kit.editing import Written
-from connector_core.kit.priority_pairs import PARTS, Shown, learn, ours_of
+from connector_core.kit.priority_pairs import Shown, learn, ours_of
+from connector_core.kit.settings import PARTS
 from connector_core.kit.signing import moment_of
 from connector_core.kit.texts import clean
 from connector_core.kit.values import Json

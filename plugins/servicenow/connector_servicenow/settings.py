@@ -9,9 +9,7 @@ from pydantic import Field
 
 import connector_core as core
 from connector_core.kit.field_lines import FieldLines, Template
-from connector_core.kit.priority_pairs import PairSettings
-from connector_core.kit.settings import Words, site_address
-from connector_core.kit.sign_in import SignInSettings
+from connector_core.kit.settings import PairSettings, SignInSettings, Words, site_address
 from connector_core.kit.texts import CUT, CUT_NOTE
 
 DO_NOT_CLOSE = "none"

@@ -30,7 +30,7 @@ from connector_core.kit.fields import FormField
 from connector_core.kit.html_markup import HTML
 from connector_core.kit.markup import MARKDOWN, PLAIN
 from connector_core.kit.priorities import Level
-from connector_core.kit.sign_in import SignInSettings
+from connector_core.kit.settings import SignInSettings
 from tests.core.kit.handles import answered
 from tests.core.kit.test_answers import answer
 

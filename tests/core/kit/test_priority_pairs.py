@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from connector_core import PluginInfo, Priority
 from connector_core.contract.setup_steps import fetch_rows
-from connector_core.kit.priority_pairs import PairSettings, learn, ours_of, pairs_step
+from connector_core.kit.priority_pairs import learn, ours_of, pairs_step
+from connector_core.kit.settings import PairSettings
 from connector_core.testing import make_integration
 
 PAIRS = PairSettings().priorities

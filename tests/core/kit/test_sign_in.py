@@ -12,8 +12,8 @@ from connector_core import AuthorizationStart, ConfigError, PluginInfo
 from connector_core.contract.setup_steps import fetch_choices
 from connector_core.kit.grants import Account
 from connector_core.kit.oauth import OAuthServer
-from connector_core.kit.settings import site_address
-from connector_core.kit.sign_in import WAYS, SignInSettings, sign_in, sign_in_step
+from connector_core.kit.settings import SignInSettings, site_address
+from connector_core.kit.sign_in import WAYS, sign_in, sign_in_step
 from connector_core.testing import make_integration
 from tests.core.kit.test_desk import PaperDesk
 from tests.support.scripted_desk import says
