@@ -28,10 +28,11 @@ def run(tmp_path, monkeypatch):
     """Run one file of tests; return the exit code."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     monkeypatch.setattr(steady, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # those of our other tests take seconds to load
 
     def run(text, **environ):
         (tmp_path / "test_one.py").write_text(text.format(folder=tmp_path, number=environ.pop("number", 1)))
-        return steady.run(sys.executable, ["-q", "test_one.py"], cache=tmp_path / "cache", environ=environ)
+        return steady.run(sys.executable, ["-q", "-pxdist", "test_one.py"], cache=tmp_path / "cache", environ=environ)
 
     return run
 

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 import click
 from ruamel.yaml import YAML
 
-from connector_core.cli.beside.given import is_plain, value_of
 from connector_core.cli.exit_codes import end_without_yes
+from connector_core.cli.finding_rows import print_findings
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import SEALED, counted, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
+from connector_core.cli.scripted_answers import SET_HELP, answers_given, questions_of, secret_questions
 from connector_core.config import Config
 from connector_core.contract.errors import AuthError
-from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     ROW,
-    FieldKind,
-    StepFlow,
     answer_to,
-    fetch_choices,
-    fetch_rows,
     in_words,
-    needs_first,
 )
 from connector_core.health.webhook_health import health
 from connector_core.store import IntegrationRecord
-from connector_core.words.advice import fix_in_terminal
 
 if TYPE_CHECKING:
     from connector_core.app import App
     from connector_core.setup.integrations import SetupFlow
-
-
-SET_HELP = "Answer a question, see --choices; may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
 
 
 class _Commands(click.Group):
@@ -274,20 +265,6 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
     click.echo(f"{integration} and its {counted(count, 'link')} were removed.")
 
 
-def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    """Print what was tried and what it showed."""
-    rows = [
-        {
-            "result": finding.severity.value,
-            "what": finding.title,
-            "detail": finding.detail,
-            "fix": fix_in_terminal(finding) if finding.severity is not Severity.OK else "",
-        }
-        for finding in findings
-    ]
-    print_rows(rows, as_json=as_json, empty="There was nothing to check.")
-
-
 #: How a webhook fares, for people.
 _WEBHOOK = {
     "off": "off: no secret is set, changes on tickets are found by reading",
@@ -369,55 +346,6 @@ def _connect_source(app: App, integration: str) -> None:
     from connector_core.cli.source_asking import begin  # noqa: PLC0415 - only a person needs arrow keys
 
     begin(app.source_setup, organization)
-
-
-def pair(text: str) -> tuple[str, str]:
-    """Read one --set; the value may be in a file, @PATH, or on the standard input, -."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}.")
-    try:
-        return key, value_of(value)
-    except UnicodeDecodeError as exc:
-        raise click.UsageError(f"{value[1:]} is no text in UTF-8.") from exc
-
-
-def answers_given(given: Sequence[str], secrets: Collection[str]) -> dict[str, str]:
-    """Read every --set, and warn of secrets that the command line itself holds."""
-    for key, _, value in (text.partition("=") for text in given):
-        if key in secrets and value and is_plain(value):
-            said = f"{key} is a secret, and others can read command lines. Use {key}=@FILE, or {key}=- (stdin)."
-            click.secho(f"warning: {said}", fg="yellow", err=True)
-    return dict(pair(text) for text in given)
-
-
-def secret_questions(flow: StepFlow, name: str) -> frozenset[str]:
-    """Name the questions whose answers are secrets."""
-    return frozenset(one.key for step in flow.steps(name) for one in step.fields if one.kind is FieldKind.SECRET)
-
-
-def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
-    """Return every question of every step with its choices, for scripts."""
-    record = flow.answered(name)
-    answers = record.answers
-    shown = []
-    for step in flow.steps(name):
-        is_ready = not needs_first(step, record)
-        for field in step.fields:
-            rows = fetch_rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
-            shown += [
-                {
-                    "step": step.title,
-                    "key": asked.key,
-                    "label": asked.label,
-                    "help": asked.help,
-                    "optional": not asked.required if rows else step.optional,
-                    "answer": None if asked.kind is FieldKind.SECRET else (answer_to(answers, asked.key) or None),
-                    "choices": [vars(choice) for choice in fetch_choices(asked)] if is_ready else [],
-                }
-                for asked in rows or (field,)
-            ]
-    return shown
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:

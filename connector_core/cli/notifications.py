@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import click
 
 from connector_core.cli.exit_codes import end_without_yes
-from connector_core.cli.integrations import SET_HELP, answers_given
 from connector_core.cli.notifier_rows import notifier_row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_rows, waiting
+from connector_core.cli.scripted_answers import SET_HELP, answers_given
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.notify.settings import CHANNELS, SECRET_KEYS

@@ -11,9 +11,10 @@ import click
 from ruamel.yaml import YAML
 
 from connector_core.cli.exit_codes import end_without_yes
-from connector_core.cli.integrations import SET_HELP, answers_given, print_findings, questions_of, secret_questions
+from connector_core.cli.finding_rows import print_findings
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.cli.scripted_answers import SET_HELP, answers_given, questions_of, secret_questions
 from connector_core.cli.source_rows import source_row
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity

@@ -347,3 +347,12 @@ def test_what_the_server_says_is_said_in_our_words(state, code, reading):
     assert isinstance(told, RetryLater)
     assert (told.code, told.detail) == (code, "the server's own words")
     assert told.message.endswith(".")
+    if code == "store_failed":
+        assert ("read" in told.message) is reading
+
+
+def test_what_this_process_is_short_of_is_not_the_servers_trouble():
+    """It is told before any code of the server."""
+    short = MemoryError()
+
+    assert server_failure(short, "08006").code == shortage(short).code != "database_unreachable"

@@ -192,7 +192,12 @@ def test_a_removed_heading_leaves_all_but_the_reference(markup: Markup):
 @pytest.mark.parametrize("sign", ["x", "*", "\U0001f525", "<", "&", "line\n", " _"])
 @pytest.mark.parametrize(
     ("longest", "count"),
-    [(4_000, len), pytest.param(32_767, utf16_length, marks=pytest.mark.extended), (4_000, utf16_length), (700, len)],
+    [
+        pytest.param(4_000, len, marks=pytest.mark.extended),
+        pytest.param(32_767, utf16_length, marks=pytest.mark.extended),
+        (4_000, utf16_length),
+        (700, len),
+    ],
 )
 def test_a_long_text_is_cut_and_ours_is_not(markup: Markup, sign: str, longest: int, count: Callable[[str], int]):
     """A text over the limit is cut in the incident's own words, says so, and still has its marker."""

@@ -438,7 +438,7 @@ def test_a_person_right_behind_a_write_is_handed_on(theirs: str, unkept: dict[Fi
 
 def test_a_person_between_look_and_write_is_told():
     """Where the vendor takes no condition their value is gone from the ticket, and named."""
-    receipt, _ = amid(Written(shown("New"), replaced={T: "A person's"}))
+    receipt, _ = amid(Written(shown("New"), replaced={T: "A person's", D: "of no concern to our write"}))
 
     assert receipt.note == 'Someone set the title to "A person\'s" at the same moment; our update replaced that.'
     assert receipt.since is None
@@ -461,6 +461,14 @@ def test_what_may_be_a_persons_doing_is_not_written_again(written: Written | Tic
 
     assert made == writes
     assert receipt.unkept[T] == f'It was written{" twice" if writes > 1 else ""}; the ticket shows "Old".'
+
+
+@pytest.mark.parametrize(("unkept", "as_written"), [({}, {T}), ({T: "It is locked."}, set())])
+def test_a_plugin_that_sees_what_was_kept_is_believed(unkept: dict[FieldName, str], as_written: set[FieldName]):
+    """By what it sent it knows better than two snapshots: what shows the former words may be ours in their form."""
+    receipt, _ = amid(Written(shown("Old"), unkept=unkept))
+
+    assert (dict(receipt.unkept), set(receipt.as_written)) == (unkept, as_written)
 
 
 def test_a_history_tells_our_write_from_those_of_others():
