@@ -7,7 +7,7 @@ import pytest
 from tools.plugin_lines import GOALS, count, lines_of
 
 #: Lower one when a plugin becomes shorter; what makes it longer belongs into the kit, if others need it too.
-REACHED = {"roundup": 195, "request_tracker": 460, "servicenow": 705}
+REACHED = {"roundup": 189, "request_tracker": 422, "servicenow": 564}
 
 
 @pytest.mark.parametrize("name", GOALS)

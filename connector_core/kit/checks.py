@@ -97,6 +97,25 @@ def listed(code: str, what: str, chosen: str, offered: Mapping[str, str], fix: s
     yield ok(code, f"{what} is there", offered[chosen]) if is_there else problem(f"{code}_missing", lack, chosen, fix)
 
 
+def close_status(
+    chosen: str, keep_open: str, load: Callable[[], Iterable[str]], *, lack: str, fix: str
+) -> Iterator[Finding]:
+    """Say whether the status that ends a ticket is known, where not every one can be listed: a warning if it is not.
+
+    `load` lists those that are known; nobody asks where `chosen` is `keep_open`. `lack` says what it means that it is
+    not among them.
+
+    >>> [found.detail for found in close_status("done", "none", lambda: ["done"], lack="No ticket has it.", fix="")]
+    ['done']
+    """
+    if chosen == keep_open:
+        yield ok("close_status", "Tickets are not closed automatically")
+    elif chosen in load():
+        yield ok("close_status", "The close status is known", chosen)
+    else:
+        yield warning("close_status", lack, chosen, fix)
+
+
 def webhook_is_there(
     integration: AnyIntegration, *, is_managed: bool = False, lack: str = "", fix: str = ""
 ) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from connector_core.contract.errors import RemoteError
 from connector_core.contract.models import CloseTicket, Receipt, TicketSnapshot
@@ -43,3 +43,17 @@ def close_once(
             fix=NOT_TAKEN_FIX,
         )
     return Receipt(ticket=after)
+
+
+def unreachable(vendor: str, status: str, wanted: str, offered: Iterable[str]) -> RemoteError:
+    """Return the error for a ticket whose workflow does not lead from its status to the one that was chosen.
+
+    >>> unreachable("Desk", "new", "done", ["open", "spam"]).message
+    'A ticket that is new cannot become done; what may follow: open, spam.'
+    """
+    may_follow = ", ".join(offered) or "no other status"
+    return RemoteError(
+        f"A ticket that is {status} cannot become {wanted}; what may follow: {may_follow}.",
+        code="status_unreachable",
+        fix=f"Move the ticket on in {vendor} until {wanted} may follow, or finish it there; then retry.",
+    )

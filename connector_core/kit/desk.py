@@ -15,7 +15,7 @@ function of its own (`creating`, `editing`, `closing`), for a plugin that goes a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,10 +24,11 @@ from typing import Any, ClassVar, Generic
 from pydantic import SecretStr
 from typing_extensions import TypeVar
 
-from connector_core.contract.errors import RemoteError, TicketGone
+from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError, TicketGone
 from connector_core.contract.handles import Integration, finished
 from connector_core.contract.models import (
     Absence,
+    AbsenceKind,
     CloseTicket,
     FieldName,
     FindTicket,
@@ -43,12 +44,14 @@ from connector_core.contract.models import (
     WriteFields,
 )
 from connector_core.contract.plugin_info import PluginInfo, Settings
+from connector_core.kit.absences import Absent
 from connector_core.kit.answers import Answers, FieldsRefused
-from connector_core.kit.closing import close_once
+from connector_core.kit.closing import close_once, unreachable
 from connector_core.kit.creating import as_sent, certain, create_once
 from connector_core.kit.details import Details
 from connector_core.kit.editing import Refused, Written, write_fields
 from connector_core.kit.grants import CHECK_FIX, Account, header_grant, secret_needed, setting_given
+from connector_core.kit.priorities import Paired
 from connector_core.kit.rest import Auth, Rest, of_grant
 from connector_core.kit.texts import one_line
 from connector_core.kit.values import Json
@@ -57,17 +60,6 @@ S = TypeVar("S", bound=Settings)
 
 #: A field as it is to be written, or why it cannot be.
 Value = object | Refused
-
-
-class Absent(TicketGone):
-    """A ticket is not there for us, and the look at it tells why.
-
-    raise Absent(Absence(kind=AbsenceKind.MERGED, reason="It was merged into #7.", into="7"))
-    """
-
-    def __init__(self, absence: Absence) -> None:
-        super().__init__(absence.reason, fix=absence.fix)
-        self.absence = absence
 
 
 @dataclass
@@ -149,10 +141,6 @@ class Desk(ABC, Generic[S]):
         """Return the marker that a ticket carries, nothing where there is none."""
 
     @abstractmethod
-    def priority(self, ours: Priority) -> Value:
-        """Return a priority as it is written."""
-
-    @abstractmethod
     def write(self, known: TicketSnapshot, fields: Mapping[FieldName, object]) -> Written:
         """Write fields, as `values` gives them, over the ticket that `shown` shows; return it as it is then.
 
@@ -169,13 +157,36 @@ class Desk(ABC, Generic[S]):
         """Return whether a text may be an id of a ticket: no other one is asked for."""
         return bool(text)
 
-    def priority_name(self, ours: Priority) -> str | None:  # noqa: ARG002 - for those that know
+    @property
+    def priorities(self) -> Paired | None:
+        """How our priorities are written: by default the property of that name of the settings, which may have none."""
+        return getattr(self.settings, "priorities", None)
+
+    def priority(self, ours: Priority) -> Value:
+        """Return a priority as it is written: to be said where there are no `priorities`."""
+        if self.priorities is None:
+            raise NotImplementedError
+        return self.priorities.written_as(ours)
+
+    def priority_name(self, ours: Priority) -> str | None:
         """Return what people call a priority there; None where only the ticket tells."""
-        return None
+        return self.priorities.called(ours) if self.priorities else None
 
     def is_over(self, ticket: TicketSnapshot) -> bool:
-        """Return whether closing has nothing left to do."""
-        return ticket.done
+        """Return whether closing has nothing left to do: it is done, or has the chosen status, whatever that is."""
+        return ticket.done or ticket.status == (self.close_status or None)
+
+    def may_become(self, shown: Json) -> Collection[str] | None:  # noqa: ARG002 - for those whose workflow shows
+        """Return the statuses that a ticket can be given next, as `close_status` has them; None where none tells."""
+        return None
+
+    def deleted(self, ids: Sequence[str]) -> Iterable[str]:  # noqa: ARG002 - for those that keep a list of them
+        """Return which of some ids, at most `at_once`, are surely of deleted tickets; where `look` tells, nobody asks.
+
+        Raises:
+            ConfigError: the account may not know: then it is not told.
+        """
+        return ()
 
     def text_in(self, shown: Json) -> str | None:  # noqa: ARG002 - for those where it can be changed
         """Return the description that a ticket has: what people put into it stays when it is written anew."""
@@ -187,8 +198,11 @@ class Desk(ABC, Generic[S]):
         What somebody made of it behind that is left to the next look: it would be taken for what became of ours.
 
         Raises:
-            RemoteError: the status is refused.
+            RemoteError: the status is refused, or cannot be given to it now.
         """
+        offered = self.may_become(self.shown)
+        if offered is not None and self.close_status not in offered:
+            raise unreachable(self.info.spoken, before.status, self.close_status, offered)
         try:
             written = self.write(before, {FieldName.STATUS: self.close_status})
         except FieldsRefused as exc:
@@ -284,6 +298,19 @@ class Desk(ABC, Generic[S]):
         self.shown = self.look(known.id)
         return certain(self.snapshot(self.shown)).over(known)
 
+    def made(self, ticket: TicketSnapshot, incident: Incident) -> TicketSnapshot:
+        """Read a ticket that was just made; it is as it was sent where it cannot be read: it is there all the same.
+
+        return self.made(TicketSnapshot(id=number), incident)
+        """
+        sent = self.as_sent(ticket, incident)
+        try:
+            return self.read(sent)
+        except ConnectorError as exc:
+            self.integration.log.info("new_ticket_unread", ticket=ticket.id, code=exc.code)
+            self.notes.append(f"It could not be read: {exc.message}")
+            return sent
+
     def as_sent(self, ticket: TicketSnapshot, incident: Incident) -> TicketSnapshot:
         """Return a ticket with what was sent to create it."""
         title = one_line(incident.title, self.longest_title)
@@ -303,14 +330,21 @@ class Desk(ABC, Generic[S]):
 
     @classmethod
     def explain_absence(cls, integration: Integration[S], tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
-        """Say why tickets cannot be found, as far as a look at each tells: by an `Absent`, or not at all."""
+        """Say why tickets cannot be found: by an `Absent` of the look at each, else where `deleted` knows it."""
         desk, reasons = cls(integration), dict[str, Absence]()
         for ticket in tickets:
             try:
                 desk.look(ticket.id)
             except TicketGone as exc:
                 reasons[ticket.id] = exc.absence if isinstance(exc, Absent) else Absence.untold()
-        return reasons
+        untold = [one for one, why in reasons.items() if why.kind is AbsenceKind.GONE and desk.is_id(one)]
+        try:
+            gone = set(desk.rest.by_chunks("deletions at once", untold, cls.at_once, desk.deleted)) if untold else set()
+        except ConfigError as exc:
+            integration.log.info("deletions_not_shown", code=exc.code)
+            return reasons
+        why = Absent.deleted(f"The ticket was deleted in {cls.info.spoken}.").absence
+        return {**reasons, **{one: why for one in untold if one in gone}}
 
     @classmethod
     def fetch_tickets(

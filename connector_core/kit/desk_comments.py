@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from connector_core.contract.errors import RemoteError
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import (
     CommentDraft,
@@ -57,6 +58,23 @@ class CommentedDesk(Desk[S]):
     def comments_with(self, ticket_id: str, marker: str, since: datetime) -> Iterable[Shown]:
         """Look for the comments of a ticket that carry a marker, among those since a time."""
         return marked(self.entries(ticket_id, since), marker, since)
+
+    def as_taken(self, draft: WriteComment, where: str) -> Shown:
+        """Return a comment that was just written and of which no id comes back: it is looked for by its mark.
+
+        `where` is what an administrator knows as the place of such comments.
+
+        Raises:
+            RemoteError: it is not there.
+        """
+        since = self.integration.clock.now() - LOOK_BACK
+        if found := next(iter(self.comments_with(draft.ticket.id, draft.marker, since)), None):
+            return found
+        raise RemoteError(
+            f"{self.info.spoken} took the comment and does not show it: our account may not write {where}.",
+            code="comment_not_taken",
+            fix=f"Have an administrator let the account write {where}, then retry.",
+        )
 
     @classmethod
     def write_comment(cls, integration: Integration[S], draft: CommentDraft) -> WrittenComment | NotCreated:

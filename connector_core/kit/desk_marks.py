@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from connector_core.contract.errors import RemoteError
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import FoundTicket, MarkedTicket, MarkedTickets, MarkTicket
 from connector_core.kit.desk import Desk, S
 from connector_core.kit.marks import TicketNames, found_by
-from connector_core.kit.values import Json
+from connector_core.kit.paging import PageNumber
+from connector_core.kit.rest import Rest
+from connector_core.kit.values import Json, listed
 
 
 class MarkedPage(NamedTuple):
@@ -27,6 +29,17 @@ class MarkedPage(NamedTuple):
     found: Sequence[Json]
     #: Where the next page begins; None after the last.
     cursor: str | None
+
+    @classmethod
+    def numbered(cls, rest: Rest, path: str, items: str, paging: PageNumber, cursor: str | None, **asked: str) -> Self:
+        """Read one page of a search whose pages have numbers, which the cursor is then; `asked` are its parameters.
+
+        return MarkedPage.numbered(self.rest, "/tickets", "items", PAGES, cursor, query="marked = true")
+        """
+        number = int(cursor or paging.begin)
+        sized = {paging.size_parameter: str(paging.size)} if paging.size_parameter else {}
+        found = listed(rest.get(path, params={**asked, **sized, paging.parameter: str(number)}), items)
+        return cls(found, str(number + 1) if len(found) >= paging.size else None)
 
 
 class MarkedDesk(Desk[S]):

@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Self
+from typing import Protocol, Self
 
 from connector_core.contract.models import Priority
 
 OURS: tuple[Priority, ...] = tuple(Priority)  #: most urgent first
+
+
+class Paired(Protocol):
+    """What ours are written as, whatever form that has: any of the classes below."""
+
+    def written_as(self, ours: Priority) -> object:
+        """Return a priority as it is written; nothing of it is written where that is None or empty."""
+        ...
+
+    def called(self, ours: Priority) -> str | None:
+        """Return what people call it there; None where only the ticket tells."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,24 @@ class Priorities:
             return None if found.is_ignored else found.read_as or first
         return self._by_default(found, name if name is not None else found.name if found else "")
 
+    def written_as(self, ours: Priority) -> str | None:
+        """Return the id that one of ours is written as; None where nothing is to be written.
+
+        >>> Priorities((Level("1", "Urgent"), Level("2", "Low"))).written_as(Priority.HIGH)
+        '1'
+        """
+        level = self.theirs(ours)
+        return level.id if level else None
+
+    def called(self, ours: Priority) -> str | None:
+        """Return what people call the partner of one of ours.
+
+        >>> Priorities((Level("1", "Urgent"), Level("2", "Low"))).called(Priority.HIGH)
+        'Urgent'
+        """
+        level = self.theirs(ours)
+        return level.name if level else None
+
     def is_fixed(self, name: object) -> bool:
         """Return whether a name has a fixed partner, whatever is offered.
 
@@ -204,6 +234,23 @@ class NumberPriorities:
         """
         return None if ours is None else self.numbers.get(ours)
 
+    def written_as(self, ours: Priority) -> int | None:
+        """Return the same.
+
+        >>> NumberPriorities.between(0, 100).written_as(Priority.MODERATE)
+        50
+        """
+        return self.theirs(ours)
+
+    def called(self, ours: Priority) -> str | None:
+        """Return the number as it is shown.
+
+        >>> NumberPriorities.between(0, 100).called(Priority.MODERATE)
+        '50'
+        """
+        number = self.theirs(ours)
+        return None if number is None else str(number)
+
     def ours(self, number: float | None, known: Priority | None = None) -> Priority | None:
         """Return the nearest of ours, of two equally near the more urgent one; None for no number.
 
@@ -250,6 +297,20 @@ class FieldPriorities:
         {'impact': '3'}
         """
         return {} if ours is None else self.written.get(ours, {})
+
+    def written_as(self, ours: Priority) -> Mapping[str, str]:
+        """Return the same.
+
+        >>> FieldPriorities({Priority.LOW: {"impact": "3"}}).written_as(Priority.LOW)
+        {'impact': '3'}
+        """
+        return self.theirs(ours)
+
+    def called(self, ours: Priority) -> None:
+        """Return nothing: what people call what several fields make together, only a ticket tells.
+
+        >>> FieldPriorities({Priority.LOW: {"impact": "3"}}).called(Priority.LOW)
+        """
 
     def ours(self, shown: Mapping[str, object], known: Priority | None = None) -> Priority | None:
         """Return what the fields of a ticket are read as; numbers are compared as texts, other fields do not matter.

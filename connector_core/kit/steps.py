@@ -146,6 +146,15 @@ def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
+def choices_of(listed: Mapping[str, str]) -> list[Choice]:
+    """Return the entries of a list, which are names by value, as choices.
+
+    >>> choices_of({"3": "AV Support"})[0].label
+    'AV Support'
+    """
+    return [Choice(value, name) for value, name in listed.items()]
+
+
 def choice_step(
     key: str, load: Load, *, label: str = "", hint: str = "", when_empty: str = "", **words: Unpack[StepWords]
 ) -> SetupStep:

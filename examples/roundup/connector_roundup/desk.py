@@ -49,16 +49,6 @@ class RoundupDesk(desk_marks.MarkedDesk[RoundupSettings]):
         """The tracker's priorities, paired with ours by their order; asked for once an hour."""
         return Priorities.spread(kept.kept(self.integration, "priorities", lambda: self.levels("priority"), for_s=3600))
 
-    def priority(self, ours: core.Priority) -> str | None:
-        """Return the id of a priority."""
-        level = self.priorities.theirs(ours)
-        return level.id if level else None
-
-    def priority_name(self, ours: core.Priority) -> str | None:
-        """Return what it is called."""
-        level = self.priorities.theirs(ours)
-        return level.name if level else None
-
     def found(self, ids: Sequence[str], since: datetime | None) -> Iterable[values.Json]:
         """Read issues, or those that were changed last: in a filter, a time is taken for one of the user's zone."""
         if since is not None:

@@ -9,7 +9,7 @@ from requests import Response
 
 import connector_core as core
 from connector_core.kit import answers, paging
-from connector_core.kit.desk import Absent
+from connector_core.kit.absences import absent_by_status
 
 #: Not every list tells how many pages it has: then a short one is the last.
 PAGES = paging.PageNumber("page", size=100, size_parameter="per_page", pages="pages")
@@ -18,26 +18,13 @@ RIGHT_FIX = (
     "plugin lists."
 )
 
-_KINDS = core.AbsenceKind
-_ABSENT: dict[int, core.Absence] = {
-    HTTPStatus.FORBIDDEN: core.Absence(
-        kind=_KINDS.HIDDEN, reason="The ticket is hidden from the token's user.", fix=RIGHT_FIX
-    ),
-    HTTPStatus.NOT_FOUND: core.Absence(
-        kind=_KINDS.DELETED, reason="Request Tracker has no ticket of this number: it was destroyed."
-    ),
-}
-
 
 def _own_cases(response: Response, said: answers.Complaint, about: answers.Subject) -> core.ConnectorError | None:
     """Tell why a ticket is not there, and a missing right that is answered as a mistake of ours."""
-    status, is_read = response.status_code, response.request.method == "GET"
-    if about is answers.Subject.TICKET and is_read and said.from_api and status in _ABSENT:
-        return Absent(_ABSENT[status])
-    if status == HTTPStatus.BAD_REQUEST and "Permission Denied" in said.sentences:
+    if response.status_code == HTTPStatus.BAD_REQUEST and "Permission Denied" in said.sentences:
         refused = "Request Tracker does not permit this to the token's user."
         return core.ConfigError(refused, code="permission_missing", detail=str(said), fix=RIGHT_FIX)
-    return None
+    return absent_by_status(response, said, about, vendor="Request Tracker", hidden_fix=RIGHT_FIX)
 
 
 FIXES = answers.Fixes(

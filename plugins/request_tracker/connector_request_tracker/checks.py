@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import connector_core as core
-from connector_core.kit.checks import ok, problem, run, warning, webhook_is_there
+from connector_core.kit.checks import close_status, ok, problem, run, webhook_is_there
 from connector_core.kit.rest import segment
 from connector_core.kit.signing import name_of
 from connector_core.kit.values import as_object, as_objects, whole
@@ -59,10 +59,8 @@ def _rights(desk: Tracker) -> Iterator[core.Finding]:
 
 
 def _close(desk: Tracker) -> Iterator[core.Finding]:
-    status, queue = desk.settings.close_status, desk.settings.queue
-    if status == desk.keep_open:
-        yield ok("close_status", "Tickets are not closed automatically")
-    elif status in {choice.value for choice in close_choices(desk, queue)}:
-        yield ok("close_status", "The close status is known", status)
-    else:
-        yield warning("close_status", "No ticket of the queue shows the close status yet", status, _CLOSE_FIX)
+    def known() -> list[str]:
+        return [choice.value for choice in close_choices(desk, desk.settings.queue)]
+
+    lack = "No ticket of the queue shows the close status yet"
+    return close_status(desk.close_status, desk.keep_open, known, lack=lack, fix=_CLOSE_FIX)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 import connector_core as core
 from connector_core.kit import answers, comments, desk_comments, desk_marks, grants, kept, marks, paging, values
+from connector_core.kit.absences import Absent
 from connector_core.kit.comment_texts import comment_text
-from connector_core.kit.desk import Absent
 from connector_core.kit.editing import Written
 from connector_core.kit.html_markup import HTML
 from connector_core.kit.rest import segment
@@ -80,12 +80,11 @@ class Tracker(desk_comments.CommentedDesk[TrackerSettings], desk_marks.MarkedDes
         shown, self.etag = values.whole(reply.body), reply.etag
         if not is_number(number := name_of(shown.get("id"))):
             raise values.unreadable()
-        kinds = core.AbsenceKind
         if number != ticket_id:
-            raise Absent(core.Absence(kind=kinds.MERGED, reason=f"It was merged into #{number}.", into=number))
+            raise Absent.merged(number, f"#{number}")
         if shown.get("Status") == DELETED:
             fix = "Give it another status in Request Tracker, then retry."
-            raise Absent(core.Absence(kind=kinds.DELETED, reason="It has the status deleted.", fix=fix))
+            raise Absent.deleted("It has the status deleted.", fix)
         return shown
 
     def snapshot(self, shown: Json) -> core.TicketSnapshot | core.UnreadableTicket:
@@ -127,14 +126,6 @@ class Tracker(desk_comments.CommentedDesk[TrackerSettings], desk_marks.MarkedDes
                 return kept.keep(self.integration, key, is_done)
         return False
 
-    def priority(self, ours: core.Priority) -> int | None:
-        """Return the number of a priority: Request Tracker would store any word."""
-        return self.settings.priorities.theirs(ours)
-
-    def priority_name(self, ours: core.Priority) -> str:
-        """Return the number, as it is shown."""
-        return str(self.priority(ours))
-
     def create(self, incident: core.Incident, marker: str) -> core.TicketSnapshot:
         """Create a ticket; it shows what was sent where reading it fails: it is there all the same."""
         ours = MARK + marker
@@ -144,14 +135,8 @@ class Tracker(desk_comments.CommentedDesk[TrackerSettings], desk_marks.MarkedDes
         number = name_of(values.value_at(self.rest.post("/ticket", body), "id"))
         if not is_number(number):
             raise values.unreadable(outcome_unknown=True)
-        sent = self.as_sent(core.TicketSnapshot(id=number, key=f"#{number}"), incident)
-        try:
-            made = self.read(sent)
-        except core.ConnectorError as exc:
-            self.integration.log.info("new_ticket_unread", ticket=number, code=exc.code)
-            self.notes.append(f"It could not be read: {exc.message}")
-            return sent
-        if ours not in references(self.shown):
+        made = self.made(core.TicketSnapshot(id=number, key=f"#{number}"), incident)
+        if self.shown and ours not in references(self.shown):
             self.notes.append("Request Tracker did not take the links of the ticket.")
         return made
 
@@ -184,20 +169,9 @@ class Tracker(desk_comments.CommentedDesk[TrackerSettings], desk_marks.MarkedDes
         for change in self.rest.pages("/transactions", "items", PAGES, params={"query": query, "fields": "Field"}):
             yield name_of(change.get("Field"))
 
-    def is_over(self, ticket: core.TicketSnapshot) -> bool:
-        """Return whether it has the chosen status already, whatever that is."""
-        return ticket.done or ticket.status == self.settings.close_status
-
-    def close(self, change: core.CloseTicket, before: core.TicketSnapshot) -> core.TicketSnapshot:
-        """Give it a status that its lifecycle lets follow."""
-        if self.close_status not in (may_follow := following(self.shown)):
-            status, offered = self.close_status, ", ".join(may_follow) or "no other status"
-            raise core.RemoteError(
-                f"A ticket that is {before.status} cannot become {status}; what may follow: {offered}.",
-                code="status_unreachable",
-                fix=f"Move the ticket on in Request Tracker until {status} may follow, or finish it there; then retry.",
-            )
-        return super().close(change, before)
+    def may_become(self, shown: Json) -> Collection[str]:
+        """Return what its lifecycle lets follow."""
+        return following(shown)
 
     def marked(self, change: core.FindTicket) -> Iterable[Json]:
         """Search by the link that is our mark."""
@@ -223,9 +197,7 @@ class Tracker(desk_comments.CommentedDesk[TrackerSettings], desk_marks.MarkedDes
     def page_of_marked(self, cursor: str | None) -> desk_marks.MarkedPage:
         """Read a page of the tickets of the queue that refer to anything."""
         query = f"Queue = {quoted(self.settings.queue)} AND RefersTo IS NOT NULL"
-        page = {PAGES.parameter: cursor or "1", PAGES.size_parameter: str(PAGES.size)}
-        found = values.listed(self.rest.get("/tickets", params={**_asking(query, _LINKS), **page}), "items")
-        return desk_marks.MarkedPage(found, str(int(cursor or 1) + 1) if len(found) >= PAGES.size else None)
+        return desk_marks.MarkedPage.numbered(self.rest, "/tickets", "items", PAGES, cursor, **_asking(query, _LINKS))
 
     def entries(self, ticket_id: str, since: datetime) -> Iterator[comments.Entry]:  # noqa: ARG002 - it lists all
         """Yield the comments of a ticket; the first message is none of them."""

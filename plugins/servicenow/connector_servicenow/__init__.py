@@ -7,8 +7,8 @@ from connector_core import LazyHooks, hookspecs
 hook = LazyHooks(__name__)
 
 describe_plugin = hook(hookspecs.describe_plugin, "settings:PLUGIN.itself")
-authorize = hook(hookspecs.authorize, "access:authorize")
-configure_steps = hook(hookspecs.configure_steps, "steps:configure")
+authorize = hook(hookspecs.authorize, "setup:authorize")
+configure_steps = hook(hookspecs.configure_steps, "setup:configure")
 check_integration = hook(hookspecs.check_integration, "checks:check")
 on_incident_event = hook(hookspecs.on_incident_event, "desk:ServiceNow.on_incident_event")
 find_signature = hook(hookspecs.find_signature, "webhook:SCHEME.find")

@@ -24,7 +24,6 @@ _DICTIONARY_FIX = (
 )
 _FIELD_FIX = "Fill it in set-up, under Further Fields of a new incident, unless the instance does."
 _CLOSE_FIX = "Choose another one in set-up, under Close Status."
-_GROUP_FIX = "Choose another one in set-up, under Assignment Group."
 
 
 @core.implements(core.hookspecs.check_integration)
@@ -36,7 +35,7 @@ def check(integration: core.Integration[ServiceNowSettings]) -> list[core.Findin
 
 def _incidents(desk: ServiceNow) -> Iterator[core.Finding]:
     try:
-        row = next(desk.table().find({}, fields=FIELDS, most="1"), None)
+        row = next(desk.table().find({}, fields=FIELDS, most=1), None)
     except core.ConfigError as exc:
         yield problem("incidents_closed", "Incidents cannot be read", exc.message, _INCIDENTS_FIX)
         return
@@ -51,10 +50,7 @@ def _incidents(desk: ServiceNow) -> Iterator[core.Finding]:
 
 
 def _account(desk: ServiceNow) -> Iterator[core.Finding]:
-    def name() -> str | None:
-        return raw(desk.own_row(), "user_name")
-
-    yield from readable("account", "The row of the account in sys_user", name, _ACCOUNT_FIX)
+    return readable("account", "The account's row in sys_user", lambda: raw(desk.own_row(), "user_name"), _ACCOUNT_FIX)
 
 
 def _choices(desk: ServiceNow) -> Iterator[core.Finding]:
@@ -81,17 +77,15 @@ def _columns(desk: ServiceNow) -> Iterator[core.Finding]:
 
 
 def _journal(desk: ServiceNow) -> Iterator[core.Finding]:
-    def entry() -> str | None:
-        rows = desk.table("sys_journal_field").find({}, fields=("sys_id", "value"), most="1")
-        return next((raw(row, "value") for row in rows), None)
-
-    yield from readable("journal", "The journal of comments and work notes", entry, _JOURNAL_FIX)
+    rows = desk.table("sys_journal_field").find({}, fields=("sys_id", "value"), most=1)
+    entry = (raw(row, "value") for row in rows)
+    return readable("journal", "The journal of comments and work notes", lambda: next(entry, None), _JOURNAL_FIX)
 
 
 def _group(desk: ServiceNow) -> Iterator[core.Finding]:
     group = desk.settings.assignment_group
-    rows = desk.table("sys_user_group").find({"sys_id": group, "active": "true"}, fields=("name",))
-    there = {raw(row, "sys_id") or "": raw(row, "name") or "" for row in rows}
+    there = lists.groups(desk, sys_id=group)
     if group in there:
         desk.integration.core.tell_label("assignment_group", group, there[group])
-    yield from listed("group", "The assignment group", group, there, _GROUP_FIX)
+    fix = "Choose another one in set-up, under Assignment Group."
+    yield from listed("group", "The assignment group", group, there, fix)

@@ -15,17 +15,17 @@ _TABLES = ("incident", "task")  # most columns of incidents are declared by `tas
 _FILLED = frozenset({"short_description", "number", "state", "impact", "urgency", "priority", "opened_at", "opened_by"})
 
 
-def groups(desk: ServiceNow) -> Sequence[Choice]:
-    """List the active assignment groups."""
-    rows = desk.table("sys_user_group").find({"active": "true"}, fields=("sys_id", "name"), order="name")
-    return [Choice(raw(row, "sys_id") or "", raw(row, "name") or "") for row in rows]
+def groups(desk: ServiceNow, **of: str) -> Mapping[str, str]:
+    """Return the names of the active assignment groups by sys_id; all of them, or those that have these values."""
+    rows = desk.table("sys_user_group").find({"active": "true", **of}, fields=("sys_id", "name"), by="name")
+    return {raw(row, "sys_id") or "": raw(row, "name") or "" for row in rows}
 
 
 def people(desk: ServiceNow, typed: str) -> Sequence[Choice]:
     """Find active users by a part of their name, their user name, or their sys_id."""
     part = typed.replace("^", " ").strip()
     also, fields = f"nameLIKE{part}^ORuser_name={part}^ORsys_id={part}", ("sys_id", "name", "user_name")
-    rows = desk.table("sys_user").find({"active": "true"}, also=also, fields=fields, order="name")
+    rows = desk.table("sys_user").find({"active": "true"}, also=also, fields=fields, by="name")
     named = [tuple(raw(row, name) or "" for name in fields) for row in rows]
     wanted = part.casefold()
     fit = [one for one in named if wanted in one[1].casefold() or wanted in {one[2].casefold(), one[0]}]
@@ -35,7 +35,7 @@ def people(desk: ServiceNow, typed: str) -> Sequence[Choice]:
 def choices(desk: ServiceNow, element: str) -> Mapping[str, str]:
     """Return the entries of a list of the incident table by value, in their order."""
     where = {"name": _TABLES, "element": element, "inactive": "false"}
-    rows = list(desk.table("sys_choice").find(where, fields=("value", "label"), order="sequence"))
+    rows = list(desk.table("sys_choice").find(where, fields=("value", "label"), by="sequence"))
     own = [row for row in rows if raw(row, "name") == "incident"] or rows
     listed: dict[str, str] = {}
     for row in own:

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import timedelta
-from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import Field
 
 import connector_core as core
 from connector_core.kit.field_lines import FieldLines, Template
-from connector_core.kit.priorities import FieldPriorities
-from connector_core.kit.settings import site_address
+from connector_core.kit.settings import PairSettings, SignInSettings, Words, site_address
 from connector_core.kit.texts import CUT, CUT_NOTE
 
 DO_NOT_CLOSE = "none"
 #: Resolved, Closed, Canceled: whoever adds states of their own names them.
 DONE = ("6", "7", "8")
-#: Impact and urgency; the rules of the base system make 1 to 5 of them [def-prio-lookup-rules].
-PAIRS = MappingProxyType(dict(zip(core.Priority, ("1/1", "1/2", "2/2", "2/3", "3/3"), strict=True)))
 
 LINES = "A line for each column, as u_room = {{ incident.location.name }}; values as they are stored."
 _EXAMPLE = "https://acme.service-now.com"
-_PAIR = re.compile(r"[0-9]{1,2}/[0-9]{1,2}")
 
 
-def pair_of(text: str) -> str:
-    """Return impact and urgency as they are written here.
-
-    Raises:
-        ValueError: they are not given as `impact/urgency`.
-    """
-    if not _PAIR.fullmatch(bare := re.sub(r"\s", "", text)):
-        raise ValueError("expected impact and urgency like 1/2")
-    return bare
-
-
-def _states(given: object) -> object:
-    return re.split(r"[,\s]+", given.strip()) if isinstance(given, str) else given
-
-
-class ServiceNowSettings(core.Settings):
+class ServiceNowSettings(SignInSettings, PairSettings):
     """Settings of an integration with one instance."""
 
     instance: Annotated[str, site_address(_EXAMPLE, host_of_name="{}.service-now.com")] = Field(
         description="Address of the instance, or its name: acme stands for https://acme.service-now.com."
     )
-    sign_in: Annotated[Literal["oauth", "client_credentials", "api_key", "basic"], core.FieldKind.CHOICE] = Field(
-        "oauth", description="How access is authorized: someone's consent, a client of its own, a key, or a password."
-    )
-    client_id: str = Field("", title="Client ID", description="For OAuth, as it stands in the registry.")
-    client_secret: SecretStr | None = Field(None, description="Of the OAuth client, as it stands in the registry.")
-    api_key: SecretStr | None = Field(None, title="API key", description="The token of the header x-sn-apikey.")
-    user_name: str = Field("", description="For a password: user name of the account.")
-    password: SecretStr | None = Field(None, description="Of that user.")
     assignment_group: str = Field(description="sys_id of the assignment group that gets the incidents.")
     caller: str = Field("", description="sys_id of the user who is the caller; empty for none.")
-    impact_urgency: Mapping[core.Priority, Annotated[str, AfterValidator(pair_of)]] = Field(
-        {}, description="Impact and urgency for each priority, like 1/2; what is left out is as in the base system."
-    )
     new_fields: FieldLines = Field(
         {}, title="What else a new incident must have", description=f"Further fields of a new incident. {LINES}"
     )
@@ -76,7 +43,7 @@ class ServiceNowSettings(core.Settings):
     close_fields: Annotated[FieldLines, Field(title="What else a resolved incident must have")] = Field(
         {}, description=f"Further fields of an incident that is resolved. {LINES}"
     )
-    done_states: Annotated[tuple[str, ...], BeforeValidator(_states)] = Field(
+    done_states: Words = Field(
         DONE,
         title="States in which it is done",
         description="The states in which nothing is left to be done, usually 6, 7 and 8; close_status always is one.",
@@ -86,15 +53,6 @@ class ServiceNowSettings(core.Settings):
     def done(self) -> frozenset[str]:
         """The states in which an incident counts as done."""
         return frozenset({*self.done_states, self.close_status})
-
-    @property
-    def priorities(self) -> FieldPriorities:
-        """The pair that each of ours is written as; what only the computed priority tells is read by its number."""
-        pairs = {**PAIRS, **self.impact_urgency}
-        written = {
-            ours: dict(zip(("impact", "urgency"), pairs[ours].split("/"), strict=True)) for ours in core.Priority
-        }
-        return FieldPriorities(written, [({"priority": str(n)}, ours) for n, ours in enumerate(core.Priority, 1)])
 
 
 PLUGIN = core.PluginInfo(

@@ -20,17 +20,15 @@ from connector_core.kit import answers, paging, rest, values
 from connector_core.kit.values import Json
 
 VENDOR = "ServiceNow"
-PAGE = "1000"
+PAGE = 1000
+#: The values that columns have to have, by their names: one, or any of several.
+Where = Mapping[str, str | Sequence[str]]
 _SCRIPT = "javascript:"  # what the instance fills in; whoever asks looks whether it did
+_NEW_FIX = "Give them values in set-up, under Further Fields of a new incident."
+_VALUES_FIX = "Give them values in ServiceNow; those that resolving needs can be given in set-up, under Close Status."
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 ZONES = timedelta(days=1)  # a time in a query may be read in the zone of the account
 API = "/api/now/v2/table"  # an empty list is 200 here, in v1 it is 404 [c_TableAPI]
-
-
-class FieldsMissing(core.RemoteError):
-    """A data policy asks for values that were not sent."""
-
-    default_code = "fields_required"
 
 
 class WriteRefused(core.RemoteError):
@@ -48,7 +46,10 @@ def _own(response: Response, complaint: answers.Complaint, _about: answers.Subje
     if response.status_code != HTTPStatus.FORBIDDEN or method == "GET":
         return None
     if "data policy" in said.casefold():
-        return FieldsMissing(f"{VENDOR} asks for more than is sent. It says: {said}")
+        lack = f"{VENDOR} asks for more than is sent. It says: {said}"
+        if method == "POST":
+            return core.ConfigError(lack, code="fields_required", fix=_NEW_FIX)
+        return core.RemoteError(lack, code="fields_required", fix=_VALUES_FIX)
     if method == "PATCH" and any(word in said.casefold() for word in ("acl exception", "business rule")):
         fix = "See in the incident what stands in the way; our account needs the role itil, or another that writes."
         return WriteRefused(f"{VENDOR} does not let our account write this incident. It says: {said}", fix=fix)
@@ -73,14 +74,7 @@ class Table:
     name: str
 
     def find(  # noqa: PLR0913 - by keyword
-        self,
-        where: Mapping[str, str | Sequence[str]],
-        *,
-        also: str = "",
-        fields: Sequence[str],
-        most: str = PAGE,
-        skip: str = "0",
-        order: str = "sys_id",
+        self, where: Where, *, fields: Sequence[str], also: str = "", by: str = "sys_id", most: int = 0, skip: int = 0
     ) -> Iterator[Json]:
         """Yield the rows that have these values, whatever else came back.
 
@@ -94,8 +88,9 @@ class Table:
             said = "This cannot be looked for: it has a sign that parts a query."
             raise core.RemoteError(said, code="query_impossible")
         parts = [f"{name}={one[0]}" if len(one) == 1 else f"{name}IN{','.join(one)}" for name, one in asked.items()]
-        query = "^".join(filter(None, [*parts, also, f"ORDERBY{order}"]))
-        params = {**shown([*fields, *asked]), "sysparm_query": query, "sysparm_limit": most, "sysparm_offset": skip}
+        query = "^".join(filter(None, [*parts, also, f"ORDERBY{by}"]))
+        params = shown([*fields, *asked]) | {"sysparm_query": query}
+        params |= {"sysparm_limit": str(most or PAGE), "sysparm_offset": str(skip)}
         told = [(name, one) for name, one in asked.items() if not one[0].startswith(_SCRIPT)]
         for row in self.rest.pages(f"/{self.name}", "result", paging.LinkHeader(), params=params):
             if hidden := next((name for name, _ in told if raw(row, name) is None), ""):

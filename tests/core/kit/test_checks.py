@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, Finding, Integration, RemoteError, RetryLater, Severity
-from connector_core.kit.checks import listed, ok, problem, readable, run, warning, webhook_is_there
+from connector_core.kit.checks import close_status, listed, ok, problem, readable, run, warning, webhook_is_there
 from connector_core.kit.drift import Drift
 from connector_core.testing import FrozenClock
 from tests.core.kit.handles import answered
@@ -188,3 +188,15 @@ def test_a_landslide_is_told_by_its_last_changes():
     look(integration, {"status": {}})
 
     assert len(look(integration, {"status": {str(number): 1 for number in range(500)}})) == 40
+
+
+def test_a_close_status_that_no_ticket_shows_is_a_warning():
+    """One that is known is fine, and who keeps tickets open is asked nothing."""
+    said = {"lack": "No ticket has it yet", "fix": "Compare it."}
+
+    (unknown,) = close_status("gone", "none", lambda: ["done"], **said)
+    (known,) = close_status("done", "none", lambda: ["done"], **said)
+    (open_,) = close_status("none", "none", lambda: pytest.fail("nobody has to be asked"), **said)
+
+    assert (unknown.severity, unknown.title, unknown.fix) == (Severity.WARNING, said["lack"], said["fix"])
+    assert {known.severity, open_.severity} == {Severity.OK}

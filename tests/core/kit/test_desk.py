@@ -40,14 +40,16 @@ from connector_core import (
     WrittenComment,
     sample_incident,
 )
+from connector_core.kit.absences import Absent
 from connector_core.kit.answers import Answers, FieldsRefused
 from connector_core.kit.comment_texts import comment_text
 from connector_core.kit.comments import Entry, Shown
-from connector_core.kit.desk import Absent
+from connector_core.kit.desk import Desk
 from connector_core.kit.desk_comments import CommentedDesk
 from connector_core.kit.desk_marks import MarkedDesk, MarkedPage
 from connector_core.kit.editing import Written
 from connector_core.kit.marks import TicketNames
+from connector_core.kit.paging import PageNumber
 from connector_core.kit.settings import site_address
 from connector_core.kit.values import Json
 from connector_core.testing import make_integration
@@ -248,6 +250,41 @@ def test_a_status_that_is_refused_closes_nothing(desk, integration, ticket, monk
     assert caught.value.code == "close_refused"
 
 
+@pytest.mark.parametrize("offered", [("paid", "sent"), ()])
+def test_a_status_that_may_not_follow_is_not_tried(desk, integration, ticket, monkeypatch, offered):
+    """What may follow is said; where it may, or where nothing tells, it is written."""
+    close = CloseTicket(incident=sample_incident(), marker=MARKER, ticket=ticket)
+    monkeypatch.setattr(desk, "may_become", lambda _self, _shown: offered)
+
+    with pytest.raises(RemoteError, match="paid, sent" if offered else "no other status") as caught:
+        desk.on_incident_event(integration, close)
+    monkeypatch.setattr(desk, "may_become", lambda _self, _shown: ("paid", "done"))
+
+    assert caught.value.code == "status_unreachable"
+    assert desk.on_incident_event(integration, close).ticket.done
+
+
+def test_a_ticket_with_the_chosen_status_is_closed_whatever_that_is(desk, integration, ticket, monkeypatch):
+    """Nothing is written, and what it shows is not called done; without a status nothing is over by that."""
+    known = ticket.model_copy(update={"done": False, "status": "done"})
+    monkeypatch.setattr(desk, "read", lambda _self, _known: known)
+
+    receipt = desk.on_incident_event(integration, CloseTicket(incident=sample_incident(), marker=MARKER, ticket=ticket))
+
+    assert (receipt.ticket, receipt.untouched) == (known, False)
+    assert not PaperDesk(integration).is_over(ticket.model_copy(update={"done": False, "status": ""}))
+
+
+def test_a_new_ticket_that_cannot_be_read_is_as_it_was_sent(desk, integration):
+    """It is there all the same."""
+    paper = desk(integration)
+
+    made = paper.made(TicketSnapshot(id="9", key="#9"), sample_incident())
+
+    assert (made.key, made.title) == ("#9", sample_incident().title)
+    assert paper.notes == ["It could not be read: It is gone."]
+
+
 def test_tickets_may_be_left_open(desk, ticket):
     """Where people close them."""
     integration = make_integration(desk.info, {"address": "https://desk.test", "close_status": desk.keep_open})
@@ -266,6 +303,33 @@ def test_a_look_says_why_a_ticket_is_not_there(desk, integration, ticket):
     assert {one: why.kind for one, why in told.items()} == {"9": AbsenceKind.GONE, "merged": AbsenceKind.MERGED}
 
 
+def test_a_list_of_deletions_tells_what_a_look_does_not(desk, integration, ticket, monkeypatch):
+    """Of those alone that are not there for an unknown reason; where the account may not know, nothing is told."""
+    asked = []
+
+    def deleted(_self, ids):
+        asked.extend(ids)
+        return ["9", ticket.id, "merged"]
+
+    def closed(_self, _ids):
+        raise ConfigError("No.", code="permission_missing")
+
+    away = [ticket, TicketSnapshot(id="8"), TicketSnapshot(id="9"), TicketSnapshot(id="merged")]
+    monkeypatch.setattr(desk, "deleted", deleted)
+    told = desk.explain_absence(integration, away)
+    monkeypatch.setattr(desk, "deleted", closed)
+    untold = desk.explain_absence(integration, away)
+
+    kinds = AbsenceKind
+    assert asked == ["8", "9"]
+    assert {one: why.kind for one, why in told.items()} == {
+        "8": kinds.GONE,
+        "9": kinds.DELETED,
+        "merged": kinds.MERGED,
+    }
+    assert untold["9"].kind is kinds.GONE
+
+
 def test_a_ticket_is_found_by_its_name_and_marked(desk, integration, ticket):
     """A former mark goes; the list is gone through page by page."""
     desk.mark_ticket(integration, MarkTicket(incident=sample_incident(), marker=OTHER, ticket=ticket))
@@ -277,6 +341,32 @@ def test_a_ticket_is_found_by_its_name_and_marked(desk, integration, ticket):
     assert {name: one.marker for name, one in found.items()} == {"#1": OTHER, "https://desk.test/1": OTHER}
     assert [one.marker for one in first.tickets] == [OTHER]
     assert (last.seen, last.cursor) == (0, None)
+
+
+@pytest.mark.parametrize(("cursor", "count", "following"), [(None, 2, "2"), ("2", 2, "3"), ("2", 1, None)])
+def test_the_cursor_of_a_search_may_be_the_number_of_a_page(cursor, count, following):
+    """A short page is the last."""
+    asked = []
+
+    class Pages:
+        def get(self, path, params):
+            asked.append((path, params))
+            return {"items": [{}] * count}
+
+    paging = PageNumber("page", size=2, size_parameter="per_page")
+    page = MarkedPage.numbered(Pages(), "/sheets", "items", paging, cursor, marked="yes")
+
+    assert asked == [("/sheets", {"marked": "yes", "per_page": "2", "page": cursor or "1"})]
+    assert (len(page.found), page.cursor) == (count, following)
+
+
+def test_a_desk_without_priorities_has_to_say_how_one_is_written(integration):
+    """What people call it, only the ticket tells then."""
+    paper = PaperDesk(integration)
+
+    assert Desk.priority_name(paper, Priority.HIGH) is None
+    with pytest.raises(NotImplementedError):
+        Desk.priority(paper, Priority.HIGH)
 
 
 def test_a_mark_that_does_not_show_is_told(desk, integration, ticket, monkeypatch):
@@ -300,6 +390,21 @@ def test_a_comment_is_written_once(desk, integration, ticket):
     assert desk.write_comment(integration, sought).id == "0"
     (read,) = desk.fetch_comments(integration, ticket, THEN)
     assert (read.text, read.own) == ("It is hot.", True)
+
+
+def test_a_comment_without_an_id_is_looked_for(desk, integration, ticket, monkeypatch):
+    """By its mark; where it does not show it was not taken."""
+    comment = Comment(id="c-1", author="Ada", text="It is hot.", created_at=THEN)
+    draft = WriteComment(ticket=ticket, comment=comment, platform="Platform", marker=MARKER)
+    paper = desk(integration)
+    monkeypatch.setattr(integration.clock, "now", lambda: THEN)
+
+    with pytest.raises(RemoteError) as caught:
+        paper.as_taken(draft, "notes")
+    paper.add_comment(draft)
+
+    assert (caught.value.code, "let the account write notes" in caught.value.fix) == ("comment_not_taken", True)
+    assert paper.as_taken(draft, "notes") == Shown("0", is_public=False)
 
 
 def test_settings_that_are_not_whole_are_said_to_be_missing():

@@ -18,7 +18,6 @@ from connector_core import (
     Location,
     Priority,
     Receipt,
-    Settings,
     TicketSnapshot,
     WriteComment,
     WriteFields,
@@ -31,13 +30,17 @@ from connector_core.kit.fields import FormField
 from connector_core.kit.html_markup import HTML
 from connector_core.kit.markup import MARKDOWN, PLAIN
 from connector_core.kit.priorities import Level
+from connector_core.kit.settings import SignInSettings
 from tests.core.kit.handles import answered
+from tests.core.kit.test_answers import answer
 
 MODULES = (
+    "absences",
     "checks",
     "closing",
     "comments",
     "comment_texts",
+    "counting",
     "creating",
     "details",
     "drift",
@@ -49,8 +52,10 @@ MODULES = (
     "markup",
     "marks",
     "priorities",
+    "priority_pairs",
     "scripts",
     "settings",
+    "sign_in",
     "steps",
     "texts",
 )
@@ -58,7 +63,7 @@ MODULES = (
 TICKET = TicketSnapshot(id="1")
 
 
-class DeskSettings(Settings):
+class DeskSettings(SignInSettings):
     """Settings of a desk."""
 
     address: str = Field("", description="Address of the desk.")
@@ -82,6 +87,7 @@ def given() -> dict[str, object]:
         "internal": Internal(integration, print, ""),
         "partial": partial,
         "drift": Drift(lambda *_: [], {}),
+        "response": answer(200, {"id": "1"}),
         "room": FormField("room", "Room", required=True),
         "draft": WriteComment(
             ticket=TicketSnapshot(id="1"),

@@ -99,7 +99,7 @@ def test_a_sleeping_instance_is_not_reachable(sandbox, integration):
 
 def test_a_short_page_is_not_the_last(sandbox, integration, monkeypatch):
     """The limit is applied before access rules: links are followed, also from an empty page."""
-    monkeypatch.setattr("connector_servicenow.table.PAGE", "1")
+    monkeypatch.setattr("connector_servicenow.table.PAGE", 1)
     tickets = sorted((opened(integration) for _ in range(3)), key=lambda one: one.id)
     sandbox.hide_ticket(tickets[0].id)
 

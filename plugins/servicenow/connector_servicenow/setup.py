@@ -1,28 +1,53 @@
-"""The steps of set-up: where the instance is and how access is authorized first, then what is made of an incident."""
+"""Set-up: where the instance is and how access is authorized first, then what is made of an incident."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import connector_core as core
-from connector_core.kit import scripts, steps
+from connector_core.kit import oauth, scripts, steps
+from connector_core.kit.priority_pairs import pairs_step
+from connector_core.kit.sign_in import sign_in, sign_in_step
 from connector_core.kit.texts import packaged
 from connector_servicenow import lists, webhook
 from connector_servicenow.desk import ServiceNow
-from connector_servicenow.settings import DO_NOT_CLOSE, DONE, PAIRS, ServiceNowSettings, pair_of
+from connector_servicenow.settings import DO_NOT_CLOSE, DONE, ServiceNowSettings
+from connector_servicenow.table import VENDOR
 
-_WAYS = (
-    core.Choice("oauth", "A person's consent (OAuth)"),
-    core.Choice("client_credentials", "Client credentials (OAuth)"),
-    core.Choice("api_key", "API key"),
-    core.Choice("basic", "User name and password"),
+#: The vendor's page of that property is [create-cc-sys-prop].
+_ALONE = "This way also needs the system property glide.oauth.inbound.client.credential.grant_type.enabled to be true."
+_TEXTS = oauth.OAuthTexts(
+    client="Enter ID and secret as they stand in the Application Registry.",
+    offline="In the Application Registry, let the client have a secret (not a public client), then authorize.",
 )
 _KEEP_OPEN = core.Choice(DO_NOT_CLOSE, "Do not resolve incidents automatically")
 _CALLER_HINT = "A part of a name: who the incidents are of. Left open, there is none."
-_PAIRS_HINT = "As 1/2: impact 1, urgency 2. The instance computes the priority out of both, by its own rules."
 _CLOSE_HINT = "What an incident becomes; where the list is closed to the account, type the value as it is stored."
 _ask = partial(steps.ask, ServiceNowSettings)
+
+
+@core.implements(core.hookspecs.authorize)
+def authorize(
+    integration: core.Integration[ServiceNowSettings | None], request: core.AuthorizationRequest
+) -> core.Redirect | core.Grant:
+    """Start, finish or renew an authorization, in the way that was chosen.
+
+    Nothing published says how a refusal is worded; others saw 401 with server_error for each of them.
+    """
+    desk = ServiceNow(integration)
+    server = oauth.OAuthServer(
+        VENDOR,
+        f"{desk.site_url}/oauth_auth.do",
+        f"{desk.site_url}/oauth_token.do",
+        has_pkce=True,
+        dead_names=frozenset({"invalid_grant", "server_error"}),
+        client_names=frozenset({"invalid_client", "unauthorized_client"}),
+        consent_for=timedelta(days=100),  # KB0791140: a renewal does not prolong it
+        texts=_TEXTS,
+    )
+    return sign_in(desk, request, server, key_header="x-sn-apikey", alone=_ALONE)
 
 
 @core.implements(core.hookspecs.configure_steps)
@@ -30,31 +55,15 @@ def configure(integration: core.Integration[ServiceNowSettings | None]) -> Seque
     """List the steps."""
     desk = ServiceNow(integration)
     return (
-        steps.account_step(
-            ServiceNowSettings,
-            "instance",
-            *("client_id", "user_name", "client_secret", "api_key", "password"),
-            more=[_ask("sign_in", load=lambda: _WAYS, is_fixed=True)],
-            title="Instance",
-            help="Where it is, and how access is authorized.",
-            text=packaged(__package__, "sign_in.md"),
-            before_authorization=True,
-        ),
+        sign_in_step(ServiceNowSettings, "instance", title="Instance", text=packaged(__package__, "sign_in.md")),
         steps.choice_step(
             "assignment_group",
-            lambda: lists.groups(desk),
+            lambda: steps.choices_of(lists.groups(desk)),
             hint="It gets the incidents.",
             help="Who works on the incidents.",
         ),
         _new(desk),
-        steps.priority_values_step(
-            "impact_urgency",
-            PAIRS,
-            label="Impact and urgency",
-            check=steps.wrong_by(pair_of),
-            hint=_PAIRS_HINT,
-            help="What each priority is written as.",
-        ),
+        pairs_step(),
         _close(desk),
         scripts.scripted_webhook_step(
             integration,
@@ -76,10 +85,10 @@ def _new(desk: ServiceNow) -> core.SetupStep:
 def _close(desk: ServiceNow) -> core.SetupStep:
     def states() -> list[core.Choice]:
         # The usual one first: base systems resolve, and close by themselves some days later.
-        return sorted(_choices(lists.states(desk)), key=lambda one: one.value != DONE[0])
+        return sorted(steps.choices_of(lists.states(desk)), key=lambda one: one.value != DONE[0])
 
     def codes() -> list[core.Choice]:
-        return _choices(lists.choices(desk, "close_code"))
+        return steps.choices_of(lists.choices(desk, "close_code"))
 
     code = _ask("close_code", load=codes, may_be_typed=True)
     return steps.close_step(
@@ -90,7 +99,3 @@ def _close(desk: ServiceNow) -> core.SetupStep:
         more=(code, *map(_ask, ("close_notes", "close_fields", "done_states"))),
         help="What becomes of an incident whose cause is over.",
     )
-
-
-def _choices(listed: Mapping[str, str]) -> list[core.Choice]:
-    return [core.Choice(value, label) for value, label in listed.items()]
