@@ -14,6 +14,8 @@ import re
 MASK = "***"
 
 _SLASH = r"\\?/"  # also as some write it in JSON
+# Not a secret, but where a configuration file says that one is kept.
+_NAMED = r"\$\{[a-z]{1,10}:[^\s\"'{}]{1,200}\}"
 _STEP = rf"[^\s\"'<>?#/\\]{{0,100}}{_SLASH}"
 _OUR_OWN = rf"(?:{_STEP}){{0,6}}?external{_SLASH}"
 # One long step with a digit: `webhooks/getting-started` is a page, and `webhook/5` a number.
@@ -22,7 +24,12 @@ _LONG = rf"(?=(?:{_STEP}){{0,6}}?(?=[A-Za-z_@~.=-]{{0,60}}\d)[\w@~.=-]{{16}})"
 #: What has to be in a text, in small letters, for it to be worth looking; and what is masked: of each match the second
 #: group. Whoever sends a text chooses what these run over: no repetition of theirs is without a limit.
 PATTERNS = (
-    ("@", re.compile(rf"(:{_SLASH}{_SLASH}[^/\s:@\"'<>\\]{{0,200}}:)([^/\s\"'<>\\]{{1,200}})(?=@)")),
+    (
+        "@",
+        re.compile(
+            rf"(:{_SLASH}{_SLASH}(?:{_NAMED}|(?!\$\{{)[^/\s:@\"'<>\\]){{0,200}}:)(?!{_NAMED}@)([^/\s\"'<>\\]{{1,200}})(?=@)"
+        ),
+    ),
     ("@", re.compile(rf"(:{_SLASH}{_SLASH})([^/\s:@\"'<>\\]{{16,200}})(?=@)")),
     (
         "hook",

@@ -88,7 +88,7 @@ def test_a_secret_that_is_too_short_is_refused_without_a_command(admin):
     """Who is in a browser has no terminal at hand."""
     authorize(admin)
 
-    page = admin.post(f"{WIZARD}/step/webhook/update", webhook_secret="x").text
+    page = shown(admin.post(f"{WIZARD}/step/webhook/update", webhook_secret="x").text)
 
     assert "a secret has at least 8 characters" in page
     assert "Enter a longer one." in page

@@ -68,7 +68,7 @@ def test_the_secret_is_shown_to_who_wants_it(capsys, says, wanted):
 @pytest.mark.parametrize(
     ("comes", "words"),
     [
-        (Arrived(FrozenClock().now(), "ticket.updated"), "arrived (ticket.updated). It was about no ticket of ours"),
+        (Arrived(FrozenClock().now(), "ticket.updated"), "arrived (ticket.updated). It was about no linked ticket"),
         (Arrived(FrozenClock().now(), "ticket.updated", is_ours=True), "arrived (ticket.updated).\n"),
         (None, "Nothing has arrived within 3 minutes."),
     ],

@@ -94,6 +94,15 @@ def test_masker_hides_what_nobody_told_it_in_addresses():
     assert Masker().mask(said) == "https://me:***@desk.example/a, and https://hooks.chat.example/services/*** too"
 
 
+@pytest.mark.parametrize("user", ["me", "${env:USER}"])
+def test_masker_leaves_where_a_file_says_that_a_secret_is_kept(user):
+    """What `config show` prints can be put back into the file."""
+    address = f"postgresql://{user}:${{env:PASSWORD}}@db.example/connector"
+
+    assert Masker().mask(address) == address
+    assert Masker().mask(address.replace("${env:PASSWORD}", "s3cr3t")) == address.replace("${env:PASSWORD}", "***")
+
+
 def test_masker_takes_the_longest_first():
     """A secret that contains another one leaves no rest."""
     masker = Masker("secret", "secret-and-more")

@@ -104,7 +104,7 @@ def test_access_taken_back_or_a_password_changed(site: Place, act: str):
 
     assert caught.value.code == "authorization_needed"
     assert "password" in caught.value.message
-    assert "taken back" in caught.value.message
+    assert "revoked" in caught.value.message
 
 
 def test_a_token_that_somebody_else_used(site: Place):
