@@ -47,6 +47,8 @@ LINGER_S = 2.0
 #: How long the application has to answer that a request came too slowly.
 GRACE_S = 5.0
 TELL_EVERY_S = 10.0
+#: How long a server that is told to stop waits for what a client that is connected may have sent by then.
+LEAVES_AFTER_S = 0.5
 RETRY_AFTER_S = 5
 
 
@@ -81,6 +83,13 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
         self._untold: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
+        self.is_leaving = False
+
+    def leave(self) -> None:
+        """Keep no connection beyond the request that comes or is being answered: the server is to be stopped."""
+        self.is_leaving = True
+        for connection in tuple(self._open):
+            connection.shutdown()
 
     def protocol(self, **given: Any) -> Connection:  # noqa: ANN401 - whatever uvicorn hands over
         """Make what speaks with one client; uvicorn gives the arguments."""
@@ -171,6 +180,8 @@ class Connection(HttpToolsProtocol):
         if not self._connections.admit(self):
             self._refuse(FULL)
             self.transport.close()  # at once: those who are too many may not stay
+        elif self._connections.is_leaving:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -241,6 +252,8 @@ class Connection(HttpToolsProtocol):
         self._overhead = 0
         self._surplus = FREE_PIECES * PIECE_BYTES
         super().on_headers_complete()
+        if self._connections.is_leaving:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; half as much beside it is not too much, and tiny pieces may be few."""
@@ -275,6 +288,18 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         self._unread_since = None
         self._settle()
+
+    def shutdown(self) -> None:
+        """End after the request that is being answered; where none is, one may be on its way."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LEAVES_AFTER_S, self._leave)
+        else:
+            self.cycle.keep_alive = False
+
+    def _leave(self) -> None:
+        """Close, unless a request has come meanwhile."""
+        if self._phase in {REQUEST, HEADERS} and not self.transport.is_closing():
+            self.transport.close()
 
     def look(self, now: float) -> None:
         """Close the connection if something takes too long."""
