@@ -23,6 +23,7 @@ from connector_core.web.limits import (
     FULL,
     LARGE_HEADERS,
     MADE_ROOM,
+    NO_HOST,
     NO_MEMORY,
     NOT_HTTP,
     PIPELINED,
@@ -245,6 +246,8 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing(LARGE_HEADERS)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop_parsing(PIPELINED)
+        if sum(name == b"host" for name, _ in self.headers) != 1 and not self._is_of_old_http():
+            self._stop_parsing(NO_HOST)
         if not self._connections.may_ask(self) and self.url.partition(b"?")[0].decode("latin-1") not in MONITORING:
             self._stop_parsing(FULL)
         self._phase = BODY
@@ -254,6 +257,10 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self._connections.is_leaving:
             self.cycle.keep_alive = False
+
+    def _is_of_old_http(self) -> bool:
+        """Return whether a request may name no host; one that names two is not known to be what others took it for."""
+        return self.parser.get_http_version() == "1.0" and all(name != b"host" for name, _ in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; half as much beside it is not too much, and tiny pieces may be few."""
