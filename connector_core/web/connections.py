@@ -50,6 +50,8 @@ GRACE_S = 5.0
 TELL_EVERY_S = 10.0
 #: How long a server that is told to stop waits for what a client that is connected may have sent by then.
 LEAVES_AFTER_S = 0.5
+#: How long it waits for the rest of a request that is there in part.
+LAST_BODY_S = 5.0
 RETRY_AFTER_S = 5
 
 
@@ -319,7 +321,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(SLOW_HEADERS)
         elif self._phase is BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
-        elif self._phase is BODY and age > self._limits.request_s:
+        elif self._phase is BODY and age > self._patience_s():
             self._hurry(age)
         elif self._phase is END and age > LINGER_S:
             self.transport.abort()
@@ -350,9 +352,14 @@ class Connection(HttpToolsProtocol):
     def _is_body_awaited(self) -> bool:
         return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
+    def _patience_s(self) -> float:
+        """Return how long a request may take to come."""
+        at_most = self._limits.request_s
+        return min(at_most, LAST_BODY_S) if self._connections.is_leaving else at_most
+
     def _hurry(self, age: float) -> None:
         """Have the application answer that the request came too slowly; close it when that does not happen."""
-        if self.cycle.response_started or age > self._limits.request_s + GRACE_S:
+        if self.cycle.response_started or age > self._patience_s() + GRACE_S:
             self.end(SLOW_BODY)
         else:
             self._have_refused(SLOW_BODY)

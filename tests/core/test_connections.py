@@ -22,6 +22,7 @@ from connector_core.local_server import LocalServer
 from connector_core.metrics import Metrics
 from connector_core.web.connections import FREE_PIECES, MAX_HEADERS, MAX_PIPELINED, Connections
 from connector_core.web.limits import RESERVED_DESCRIPTORS, Limits, spare_descriptors
+from connector_core.web.request_bodies import REFUSED_FOR, TOO_SLOW
 from connector_core.web.waiting import Waiting
 from tests.support.faults.strangers_app import HOOK_SECRETS, hook_signature, open_app
 
@@ -446,6 +447,19 @@ def test_work_of_ours_is_not_held_against_a_client(server):
     assert not asked.transport.is_closing()
     assert not sending.transport.is_closing()
     assert "connector.refused_for" not in sending.cycle.scope["state"]
+
+
+def test_a_stop_waits_for_no_slow_body(server):
+    """Whoever sends it is answered, and the server need not cancel what reads it."""
+    one = server.connect()
+    one.data_received(POST)
+    server.pass_time(4)
+    server.connections.leave()
+
+    server.pass_time(2)
+
+    assert one.cycle.scope["state"][REFUSED_FOR] == TOO_SLOW
+    assert not one.cycle.keep_alive
 
 
 def test_too_many_headers_are_refused(server):
