@@ -179,6 +179,14 @@ def test_what_never_comes_ends_with_the_server(path):
         assert served.ended()
 
 
+def test_the_time_for_load_balancers_ends():
+    """By itself."""
+    with opened(drain_s=0.3) as served:
+        served.tell()
+        assert served.ended()
+        assert served.exits == [True]
+
+
 def test_all_is_served_until_load_balancers_know():
     """New connections are taken, none is kept, and a second signal ends it."""
     with opened(drain_s=3600) as served, requests.Session() as session:
