@@ -133,17 +133,18 @@ def test_a_mistake_may_leave_out_the_only_super(path, monkeypatch):
 
 class Crate(Box):
     def put(self, log, item):
-        if item != 0:
-            super().put(log, item)
+        if super().put(log, item):
+            self.is_put = True
 """)
     module = load(path)
     monkeypatch.setitem(sys.modules, "judged", module)
     crate = module.Crate()
-    (mistake,) = (one for one in mutants(path) if one.name == "Crate.put: super().put(log, item) -> (nothing)")
+    (mistake,) = (one for one in mutants(path) if one.name == "Crate.put: if super().put(log, item) -> True")
 
     put_in(mistake, functions_of({str(path)}))
     crate.put(SimpleNamespace(info=print), 1)
 
+    assert crate.is_put
     assert not hasattr(crate, "item")
 
 
