@@ -24,6 +24,7 @@ from connector_core.health.refusals import (
     SIGNATURE_MISSING,
 )
 from connector_core.health.webhook_health import ADDRESS, name_of
+from connector_core.inbound.belief import as_hint, ignored, only_hint, to_be_read
 from connector_core.inbound.places import Place, places_of
 from connector_core.inbound.senders import Senders
 from connector_core.registry.entry import Entry
@@ -272,18 +273,18 @@ class Intake:
             if entry is not signer.entry:
                 delivery = _read(entry, replace(entry.handle, webhook_secrets=secrets), request)
             if delivery is not None:
-                kept = delivery if places[entry.record.id] is Place.SAME else _as_hint(delivery)
+                kept = delivery if places[entry.record.id] is Place.SAME else as_hint(delivery)
                 if not entry.plugin.info.times_are_exact:
-                    kept = _to_be_read(kept)
+                    kept = to_be_read(kept)
                 given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
         if given:
             return Given(organization, given, request.received_at)
         is_elsewhere = Place.OTHER in places.values()
-        ignored = _ignored(signer.delivery, "other_site" if is_elsewhere else "not_linked")
+        nothing = ignored(signer.delivery, "other_site" if is_elsewhere else "not_linked")
         name, secret = signer.entry.record.id, _secret_of(secrets, signer.delivery)
-        shown = signer.delivery if signer.entry.plugin.info.times_are_exact else _to_be_read(signer.delivery)
-        whole = () if is_elsewhere else ((name, shown if places[name] is Place.SAME else _as_hint(shown), secret),)
-        return Given(organization, [(name, ignored, secret)], request.received_at, whole)
+        shown = signer.delivery if signer.entry.plugin.info.times_are_exact else to_be_read(signer.delivery)
+        whole = () if is_elsewhere else ((name, shown if places[name] is Place.SAME else as_hint(shown), secret),)
+        return Given(organization, [(name, nothing, secret)], request.received_at, whole)
 
     def _hints(self, inquiry: Inquiry) -> Given | None:
         """Read a delivery that came to the address of our own webhooks, for each integration that it is about."""
@@ -298,7 +299,7 @@ class Intake:
             named = [read for read in near if read.entry.record.id in held.linked | held.creating] or near[:1]
         if not named:
             return None
-        given = [(read.entry.record.id, _only_hint(read.delivery), ADDRESS) for read in named]
+        given = [(read.entry.record.id, only_hint(read.delivery), ADDRESS) for read in named]
         return Given(named[0].entry.record.organization, given, inquiry.request.received_at)
 
     def _hinted(self, inquiry: Inquiry) -> list[Read]:
@@ -382,34 +383,6 @@ def _later(message: str, integration: str = "") -> WebhookRejected:
         integration=integration,
         after_s=RETRY_UNREADABLE_S,
     )
-
-
-def _as_hint(delivery: Delivery) -> Delivery:
-    """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
-    return delivery.model_copy(
-        update={
-            "tickets": (),
-            "deleted": frozenset(),
-            "changed_by": {},
-            "hints": delivery.hints | delivery.deleted | {ticket.id for ticket in delivery.tickets},
-        }
-    )
-
-
-def _to_be_read(delivery: Delivery) -> Delivery:
-    """Return a delivery whose tickets are read: of two that it shows nobody could say which is the later."""
-    ids = {ticket.id for ticket in delivery.tickets}
-    return delivery.model_copy(update={"tickets": (), "hints": delivery.hints | ids})
-
-
-def _only_hint(delivery: Delivery) -> Delivery:
-    """Return of a delivery that nobody signed what may be believed: which tickets are to be read."""
-    return Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
-
-
-def _ignored(delivery: Delivery, why: str) -> Delivery:
-    nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
-    return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
 
 
 def _secret_of(secrets: Sequence[SecretStr], delivery: Delivery) -> str:

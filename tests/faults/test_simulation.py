@@ -177,7 +177,7 @@ def _known_by_address(monkeypatch):
 
 def _believed(monkeypatch):
     """Believe what is delivered from an address that nobody knows."""
-    monkeypatch.setattr(intake, "_as_hint", lambda delivery: delivery)
+    monkeypatch.setattr(intake, "as_hint", lambda delivery: delivery)
 
 
 def _address_is_news(monkeypatch):
