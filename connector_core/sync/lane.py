@@ -189,6 +189,11 @@ class Lane:
             values["note"] = note
         return self.entry(kind, side, values)
 
+    @property
+    def has_comments(self) -> bool:
+        """Whether comments wait to be written to either side, or those of the ticket to be read."""
+        return bool(self.link.comment_looks) or self.tools.store.comments.any_waits(self.link.id)
+
     def next_comment(self, side: Side) -> StoredComment | None:
         """Return the comment of one side that is to be written next."""
         return next(iter(self.tools.store.comments.waiting(self.link.id, side)), None)
