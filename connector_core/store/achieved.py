@@ -142,6 +142,7 @@ def _settle(db: Connection, held: Claim) -> None:
     """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
     db.execute(
         "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
+        " AND (to_ticket_since IS NOT NULL OR to_incident_since IS NOT NULL)"
         " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
         (held.link_id, held.wakes),
     )

@@ -9,7 +9,6 @@ from connector_core.store.records import DISCARDED, LinkState, LinkStatus
 from connector_core.store.rows import write_time
 from connector_core.store.statements import Connection
 
-
 _IS_OPEN = (
     "CASE WHEN ticket IS NULL THEN is_open WHEN ?9 = 1 THEN 0"
     " WHEN ?1 = 'in_sync' AND COALESCE(CAST(json_extract(ticket, '$.done') AS TEXT), '') IN ('1', 'true') AND EXISTS"

@@ -287,7 +287,9 @@ class Links(Noun):
     def record(self, held: Claim, progress: Progress, now: datetime, rest: Rest | None = None) -> bool:
         """Store what a step achieved; False, and nothing stored, when the claim is no longer good.
 
-        With a `rest` it was the last step: its lane is given back in the same transaction. Before something is made, that is told beside the database: a copy of before is then known to lack it.
+        With a `rest` it was the last step, and its lane is given back in the same transaction.
+
+        Before something is made, that is told beside the database: a copy of before is then known to lack it.
         """
         scope = Scope("organization", held.organization)
         is_held, place = self._database.write(

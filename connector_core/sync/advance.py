@@ -116,8 +116,7 @@ class Synchronizer:
                 if error is not None:
                     raise error from exc
             if last is not None:
-                if not self.store.links.record(claim, last, self.clock.now(), Rest()):
-                    raise LaneLost
+                lane.record(last, Rest())
                 return Rest(is_given_back=True)
         except LaneLost:
             self.log.warning("lane_lost", link=link.id)
@@ -169,14 +168,15 @@ def _pause_of(record: IntegrationRecord) -> LinkStatus | None:
 
 def _advance(lane: Lane) -> Progress | None:
     """Do what there is to do; return what is left to be stored when the lane is given back."""
-    if lane.link.ticket is None:
+    ticket = lane.link.ticket
+    if ticket is None:
         create(lane)
         lane = lane.fresh()
     elif lane.link.status.state is LinkState.GONE:
-        find_again(lane, lane.link.ticket)
+        find_again(lane, ticket)
         lane = lane.fresh()
     elif lane.link.hints:
-        read_again(lane, lane.link.ticket)
+        read_again(lane, ticket)
         lane = lane.fresh()
     if lane.link.mark_due and lane.link.ticket is not None:
         mark(lane, lane.link.ticket)

@@ -47,6 +47,7 @@ from connector_core.store import (
     Link,
     Nuance,
     Progress,
+    Rest,
     Store,
     StoredComment,
     TimelineEntry,
@@ -163,9 +164,9 @@ class Lane:
             raise LaneLost
         return replace(self, link=link)
 
-    def record(self, progress: Progress) -> None:
-        """Store what a step achieved."""
-        if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now()):
+    def record(self, progress: Progress, rest: Rest | None = None) -> None:
+        """Store what a step achieved; with a `rest` it was the last, and the lane is given back with it."""
+        if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now(), rest):
             raise LaneLost
 
     def entry(self, kind: TimelineKind, side: str, values: Mapping[str, Any]) -> TimelineEntry:
