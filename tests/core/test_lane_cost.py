@@ -8,7 +8,7 @@ import pytest
 
 from connector_core import EventType
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.store import lanes
+from connector_core.store import Breaker, lanes
 from tests.support.lanes_at_hand import open_links
 from tests.support.sync_lab import edited, happen, make_lab, tell
 
@@ -113,6 +113,17 @@ def test_an_echo_is_one_transaction(store, clock, cost):
     assert counted.writes == 1
     assert counted.reads <= 3
     assert len(counted.statements) <= 6
+
+
+def test_breakers_are_looked_up_in_one_statement(store, clock, cost):
+    """In the order in which they are named; of none there is none."""
+    for key in ("a", "b"):
+        store.breakers.trip(Breaker(key=key, code="down", reason="Down.", fix="", since=clock.now(), until=clock.now()))
+    counted = cost()
+
+    assert [one.key for one in store.breakers.tripped(("b", "none", "a"))] == ["b", "a"]
+    assert store.breakers.tripped(set()) == []
+    assert len(counted.statements) == 2
 
 
 def test_a_claim_looks_for_lanes_only_as_far_as_it_takes_some(store, clock, cost):
