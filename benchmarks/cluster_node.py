@@ -39,16 +39,16 @@ class Writing:
         self._lock = threading.Lock()
 
     def run(self, claim: Claim) -> Rest:
-        """Store that a call begins, wait as long as one takes, store what came of it."""
+        """Store that a call begins, wait as long as one takes, store what came of it and give the lane back."""
         began, now = time.time(), self._clock.now()
         if self._call_s:
             until = now + timedelta(seconds=CALL_DEADLINE_S)
             self._store.links.record(claim, Progress(calling_until=until), now)
             threading.Event().wait(self._call_s)
-        self._store.links.record(claim, Progress(status=DONE), self._clock.now())
+        self._store.links.record(claim, Progress(status=DONE), self._clock.now(), Rest())
         with self._lock:
             self._file.write(f"{claim.integration_id} {claim.link_id} {began} {time.time()}\n")
-        return Rest()
+        return Rest(is_given_back=True)
 
     def crashed(self, claim: Claim) -> Rest:  # noqa: ARG002 - whatever it was
         """End everything: what is measured then means nothing."""

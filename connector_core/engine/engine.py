@@ -84,7 +84,7 @@ class Engine:
         self._stopping = self._has_joined = False
         self._running: dict[int, Claim] = {}
         self._handed: dict[int, Future[None]] = {}
-        self._unsure = False
+        self._unsure = self._has_more = False
         self._may_be_lost = False
         self._swept_at = clock.monotonic()
         self._metrics = metrics or Metrics()
@@ -202,7 +202,7 @@ class Engine:
             self._sleep(LOOK_AGAIN_S)
             return []
         # A lane that was claimed without our knowing is due to nobody: only claiming again finds it.
-        wait_s = 0.0 if self._unsure else self._until_due()
+        wait_s = 0.0 if self._unsure or self._has_more else self._until_due()
         if wait_s > 0:
             self._sleep(min(wait_s, LOOK_AGAIN_S))
             return []
@@ -210,8 +210,9 @@ class Engine:
         if idle <= 0:  # no thread is to be had beside those that are busy
             self._sleep(LOOK_AGAIN_S)
             return []
-        claims = self.claim(idle)
-        if not claims:  # what is due belongs to integrations that have their share
+        has_asked, claims = not self._has_more, self.claim(idle)
+        self._has_more = len(claims) == idle  # as far as is known: whether any is due need not be asked
+        if not claims and has_asked:  # what is due belongs to integrations that have their share
             self._sleep(LOOK_AGAIN_S)
         return claims
 
@@ -271,7 +272,9 @@ class Engine:
 
     def _give_back(self, claim: Claim) -> None:
         try:
-            self._release(claim, self._run(claim))
+            rest = self._run(claim)
+            if not rest.is_given_back:
+                self._release(claim, rest)
         except RetryLater as exc:
             self._put_off(claim, exc)
         except KeyboardInterrupt:  # as above

@@ -10,15 +10,17 @@ from connector_core.contract.models import FieldName, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
 from connector_core.store.beside import Place
-from connector_core.store.records import DISCARDED, Claim, OurWrite, Progress, TimelineEntry, TimelineKind
+from connector_core.store.records import Claim, OurWrite, Progress, Rest, TimelineEntry, TimelineKind
 from connector_core.store.rows import must_read_time, read_base, read_incident, write_base, write_time
 from connector_core.store.statements import Connection
 
 
-def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bool:
-    """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
-    until = progress.calling_until
-    if not (lanes.is_held(db, held) if until is None else lanes.begin_call(db, held, until)):
+def record(db: Connection, held: Claim, progress: Progress, now: datetime, rest: Rest | None = None) -> bool:
+    """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not.
+
+    The last step has a `rest`: its lane is given back with it.
+    """
+    if not _is_ours(db, held, progress, now, rest):
         return False
     link_id = held.link_id
     if progress.follows is not None and not gone.follow(db, link_id, progress.follows, now):
@@ -30,8 +32,8 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
     _keep_attempt(db, link_id, progress)
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
-    if progress.status is not None and not _is_given_up(db, link_id):
-        link_status.keep_status(db, link_id, progress.status, now)
+    if progress.status is not None:
+        link_status.keep_status(db, link_id, progress.status, now, unless_given_up=True)
     if progress.hints:
         db.execute(
             "UPDATE link SET hints = MAX(0, hints - ?1), hinted_by = CASE WHEN hints > ?1 THEN hinted_by ELSE '' END"
@@ -45,6 +47,14 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
+
+
+def _is_ours(db: Connection, held: Claim, progress: Progress, now: datetime, rest: Rest | None) -> bool:
+    """Return whether a claim is still good; its row is locked until all is committed."""
+    if rest is not None:
+        return lanes.release(db, held, rest, now)
+    until = progress.calling_until
+    return lanes.is_held(db, held) if until is None else lanes.begin_call(db, held, until)
 
 
 def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
@@ -61,17 +71,13 @@ def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
         )
 
 
-def record_and_count(db: Connection, held: Claim, progress: Progress, now: datetime) -> tuple[bool, Place | None]:
+def record_and_count(
+    db: Connection, held: Claim, progress: Progress, now: datetime, rest: Rest | None = None
+) -> tuple[bool, Place | None]:
     """Store what a step achieved; where something is about to be made, count it as a sign of life."""
-    is_held = record(db, held, progress, now)
+    is_held = record(db, held, progress, now, rest)
     is_sign = is_held and progress.is_about_to_make and life.has_begun(db)
     return is_held, life.beat(db, now) if is_sign else None
-
-
-def _is_given_up(db: Connection, link_id: int) -> bool:
-    """Return whether a person gave the link up: if that was while its lane was at work, it stays so."""
-    (code,) = db.execute("SELECT code FROM link WHERE id = ?", (link_id,)).fetchone()
-    return bool(code == DISCARDED)
 
 
 def _keep_receipt(db: Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
@@ -136,6 +142,7 @@ def _settle(db: Connection, held: Claim) -> None:
     """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
     db.execute(
         "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
+        " AND (to_ticket_since IS NOT NULL OR to_incident_since IS NOT NULL)"
         " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
         (held.link_id, held.wakes),
     )

@@ -58,9 +58,11 @@ def reset(db: Connection, key: str, now: datetime) -> int:
 
 
 def tripped(db: Connection, keys: Iterable[str]) -> list[Breaker]:
-    """Return those of the named breakers that are tripped."""
-    found = (db.execute("SELECT *, 0 AS parked FROM breaker WHERE key = ?", (key,)).fetchone() for key in keys)
-    return [_read(row) for row in found if row is not None]
+    """Return those of the named breakers that are tripped, in that order."""
+    keys = list(keys)
+    marks = ", ".join("?" * len(keys)) or "NULL"
+    rows = db.execute(f"SELECT *, 0 AS parked FROM breaker WHERE key IN ({marks})", tuple(keys))  # noqa: S608 - marks
+    return sorted(map(_read, rows), key=lambda breaker: keys.index(breaker.key))
 
 
 def every(db: Connection) -> list[Breaker]:

@@ -32,6 +32,7 @@ from connector_core.store.rows import comment_marker, must_read_time, read_time,
 from connector_core.store.statements import Connection, Row
 
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY created_at, id LIMIT ?"
+ANY_WAITS = "SELECT 1 FROM comment WHERE link_id = ? AND state = 'waiting' LIMIT 1"
 ATTEMPTED = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' AND attempted_at IS NOT NULL"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
 ANOTHERS = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND their_id = ? AND state != ?"
@@ -159,6 +160,11 @@ def waiting(db: Connection, link_id: int, side: Side, limit: int = 1) -> list[St
     return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
 
 
+def any_waits(db: Connection, link_id: int) -> bool:
+    """Return whether a comment of either side waits to be synced to the other."""
+    return db.execute(ANY_WAITS, (link_id,)).fetchone() is not None
+
+
 def attempted(db: Connection, link_id: int, side: Side) -> list[StoredComment]:
     """Return the comments of one side that may have been written to the other without our knowing."""
     rows = db.execute(ATTEMPTED, (link_id, side))
@@ -263,5 +269,6 @@ class Comments(Noun):
     """Comments of links."""
 
     waiting = reads(waiting)
+    any_waits = reads(any_waits)
     attempted = reads(attempted)
     is_anothers = reads(is_anothers)

@@ -10,16 +10,19 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from connector_core.store.nouns import CLAIMS, EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NOTHING_RUNS, Claim, LeftLane, NodeEnd, Rest
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
+T = TypeVar("T")
 #: Makes a function that tells for one lane after the other whether its integration may have one more.
 Turns: TypeAlias = Callable[[], Callable[[str], bool]]
 
@@ -33,7 +36,8 @@ WAITING_INTEGRATIONS = f"""
     SELECT (SELECT MIN(integration_id) FROM lane WHERE {_READY} AND integration_id > waiting.id)
     FROM waiting WHERE waiting.id IS NOT NULL
   )
-  SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due
+  SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due,
+    (SELECT MAX(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS latest
   FROM waiting WHERE id IS NOT NULL
 """  # noqa: S608 - fixed fragments
 NEXT_OF_INTEGRATION = (
@@ -48,7 +52,8 @@ HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR U
 TAKE = (
     "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
     f" WHERE link_id = (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
-    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until"
+    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until,"
+    " (SELECT organization FROM link WHERE id = link_id) AS organization"
 )
 
 
@@ -113,22 +118,25 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     """
     at = now.timestamp()
     taken_up = dict(db.execute(RUNNING).fetchall()) if running is None else running
-    queues: list[list[tuple[int, str]]] = []
+    queues: list[Iterator[int]] = []
+    may_have = _everybody if turns is None else turns()
     waiting = db.execute(
-        f"SELECT id FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
+        f"SELECT id, latest FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
         (at, at + horizon_s),
     )
-    for (integration_id,) in waiting.fetchall():
+    for integration_id, latest in waiting.fetchall():
         share = limit if per_integration is None else per_integration - taken_up.get(integration_id, 0)
         room = min(limit, share)
         if room > 0:
-            queues.append([(link_id, integration_id) for link_id in _due(db, integration_id, at, horizon_s, room)])
-    chosen = _in_turn(queues, limit, _everybody if turns is None else turns())
+            set_back = at + horizon_s if latest > at + horizon_s else None
+            queues.append(_due(db, integration_id, at, set_back, room, partial(may_have, integration_id)))
+    chosen = list(islice(_in_turn(queues), limit))
     taken = (db.execute(TAKE, (boot, at, link_id)).fetchone() for link_id in chosen)
     return [
         Claim(
             link_id=row["link_id"],
             integration_id=row["integration_id"],
+            organization=row["organization"],
             boot=boot,
             fence=row["fence"],
             wakes=row["wakes"],
@@ -139,12 +147,23 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     ]
 
 
-def _due(db: Connection, integration_id: str, at: float, horizon_s: float, room: int) -> list[int]:
-    found = [row[0] for row in db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, at, room))]
-    if len(found) < room:
-        set_back = db.execute(NEXT_OF_INTEGRATION, (integration_id, at + horizon_s, 1e18, at, room - len(found)))
-        found.extend(row[0] for row in set_back)
-    return found
+def _due(  # noqa: PLR0913, PLR0917 - what decides about the lanes of one
+    db: Connection, integration_id: str, at: float, set_back: float | None, room: int, may_have: Callable[[], bool]
+) -> Iterator[int]:
+    """Tell of the lanes of an integration that are due, one after the other, as long as it may have one more.
+
+    They are looked for only where it may. Where the clock was set back those are, too, that are due after the
+    time from which on that is certain.
+    """
+    if not may_have():
+        return
+    found = db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, at, room)).fetchall()
+    if set_back is not None and len(found) < room:
+        found += db.execute(NEXT_OF_INTEGRATION, (integration_id, set_back, 1e18, at, room - len(found))).fetchall()
+    for place, (link_id,) in enumerate(found):
+        if place and not may_have():
+            return
+        yield link_id
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -156,12 +175,14 @@ def _everybody(_: str) -> bool:
     return True
 
 
-def _in_turn(queues: list[list[tuple[int, str]]], limit: int, may_have: Callable[[str], bool]) -> list[int]:
-    """Take the first of each queue, then the second of each, until there are enough."""
-    longest = max(map(len, queues), default=0)
-    every = (queue[place] for place in range(longest) for queue in queues if place < len(queue))
-    wanted = (link_id for link_id, integration_id in every if may_have(integration_id))
-    return list(islice(wanted, limit))
+def _in_turn(queues: Iterable[Iterator[T]]) -> Iterator[T]:
+    """Tell of the first of each queue, then of the second of each."""
+    waiting = deque(queues)
+    while waiting:
+        queue = waiting.popleft()
+        for one in islice(queue, 1):
+            yield one
+            waiting.append(queue)
 
 
 def next_due(db: Connection) -> float | None:
@@ -187,30 +208,31 @@ def begin_call(db: Connection, held: Claim, until: datetime) -> bool:
     )
 
 
-def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> None:
-    """Give a lane back: due at a time, parked on a breaker, or at rest.
+def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> bool:
+    """Give a lane back: due at a time, parked on a breaker, or at rest; return whether the claim was still good.
 
     It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile. Its own
     calls have ended; one of an earlier holder may not have.
     """
-    db.execute(
+    statement = (
         "UPDATE lane SET boot = NULL, calling_until = ?8,"
         " breaker = CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?6) END,"
         " parked_at = CASE WHEN CAST(?6 AS TEXT) IS NULL THEN NULL ELSE ?7 END,"
         " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN CAST(?6 AS TEXT) IS NULL THEN ?5"
         "  WHEN EXISTS (SELECT 1 FROM breaker WHERE key = ?6) THEN NULL ELSE ?7 END"
-        " WHERE link_id = ?1 AND boot = ?2 AND fence = ?3",
-        (
-            held.link_id,
-            held.boot,
-            held.fence,
-            held.wakes,
-            None if rest.due is None else rest.due.timestamp(),
-            rest.breaker,
-            now.timestamp(),
-            None if held.calling_until is None or held.calling_until <= now else held.calling_until.timestamp(),
-        ),
+        " WHERE link_id = ?1 AND boot = ?2 AND fence = ?3"
     )
+    values = (
+        held.link_id,
+        held.boot,
+        held.fence,
+        held.wakes,
+        None if rest.due is None else rest.due.timestamp(),
+        rest.breaker,
+        now.timestamp(),
+        None if held.calling_until is None or held.calling_until <= now else held.calling_until.timestamp(),
+    )
+    return db.execute(statement, values).rowcount == 1
 
 
 def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:

@@ -30,6 +30,7 @@ from connector_core.store.records import (
     LinkStatus,
     OpenTickets,
     Progress,
+    Rest,
     TimelineEntry,
     TimelineKind,
 )
@@ -283,13 +284,17 @@ class Links(Noun):
     with_ticket = reads(with_ticket)
     open_tickets = reads(open_tickets)
 
-    def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
+    def record(self, held: Claim, progress: Progress, now: datetime, rest: Rest | None = None) -> bool:
         """Store what a step achieved; False, and nothing stored, when the claim is no longer good.
+
+        With a `rest` it was the last step, and its lane is given back in the same transaction.
 
         Before something is made, that is told beside the database: a copy of before is then known to lack it.
         """
-        scope = Scope("link_id", held.link_id)
-        is_held, place = self._database.write(scope, lambda db: achieved.record_and_count(db, held, progress, now))
+        scope = Scope("organization", held.organization)
+        is_held, place = self._database.write(
+            scope, lambda db: achieved.record_and_count(db, held, progress, now, rest)
+        )
         if place is not None:
             self._database.beside.keep(place)
         return is_held

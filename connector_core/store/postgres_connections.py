@@ -62,9 +62,15 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - what has a length of its own can 
         return super().__getitem__(self.names[key] if isinstance(key, str) else key)
 
 
+@lru_cache(maxsize=2048)
+def _places(columns: tuple[bytes | None, ...]) -> Mapping[str, int]:
+    """Return where each column is; the first of those that are called alike."""
+    return {(name or b"").decode(): place for place, name in reversed(list(enumerate(columns)))}
+
+
 def _rows(cursor: psycopg.Cursor[Any] | psycopg.RawCursor[Any]) -> Any:  # noqa: ANN401 - psycopg's row maker
-    columns = [column.name for column in cursor.description or ()]
-    names = {name: place for place, name in reversed(list(enumerate(columns)))}
+    found = cursor.pgresult  # its description has all about each column, and costs as much as the statement
+    names = _places(tuple(found.fname(place) for place in range(found.nfields)) if found is not None else ())
 
     def make(values: Sequence[Any]) -> Row:
         row = Row(values)

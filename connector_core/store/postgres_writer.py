@@ -165,7 +165,7 @@ class KeyedWriter:
                 raw = self._pool.getconn()
                 finished = self._run(raw, whose, batch)
                 committing = True
-                raw.execute("COMMIT")
+                raw.commit()
             except TROUBLE as exc:
                 again = getattr(exc, "sqlstate", None) in _RUN_AGAIN or (is_lost(exc, raw) and not committing)
                 if again and left:

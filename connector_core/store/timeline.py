@@ -26,7 +26,8 @@ def append(db: Connection, link_id: int, entries: Iterable[TimelineEntry]) -> No
     rows = [(link_id, write_time(entry.at), entry.kind, entry.side, write_json(_values(entry))) for entry in entries]
     if not rows:
         return
-    db.executemany("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, '', ?)", rows)
+    for row in rows:  # most often one
+        db.execute("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, '', ?)", row)
     db.execute(_MAKE_ROOM, (link_id, MOST_ENTRIES))
     figures.count(db, link_id, entries)
 

@@ -84,15 +84,15 @@ class Synchronizer:
         )
 
     def run(self, claim: Claim) -> Rest:
-        """Bring one link up to date; return how its lane is to be given back."""
+        """Bring one link up to date; return how its lane is to be given back, or was."""
         link = self.store.links.get(claim.link_id)
         if link is None or link.status.code == DISCARDED:
             return Rest()
         try:
             entry, integration = self.registry.for_link(link)
             if (status := _pause_of(entry.record)) is not None:
-                self.store.links.record(claim, Progress(status=status), self.clock.now())
-                return Rest()
+                self.store.links.record(claim, Progress(status=status), self.clock.now(), Rest())
+                return Rest(is_given_back=True)
             circuit = self.registry.circuit(entry)
             record = entry.record
             rules = with_one_way(record.rules, integration.shaping)
@@ -107,13 +107,17 @@ class Synchronizer:
                 self._tools,
                 self._tools.held_here_since(claim),
             )
+            last: Progress | None = None
             try:
                 with working_on(link.id, link.status.attempts + 1):
-                    _advance(lane)
+                    last = _advance(lane)
             except TicketGone as exc:
                 error = explain_gone(lane.fresh(), exc)
                 if error is not None:
                     raise error from exc
+            if last is not None:
+                lane.record(last, Rest())
+                return Rest(is_given_back=True)
         except LaneLost:
             self.log.warning("lane_lost", link=link.id)
         except ConnectorError as exc:
@@ -134,7 +138,7 @@ class Synchronizer:
         found = failure_of(link, error, now, self.random)
         if names_a_wait(error):
             self._tools.waits.keep(link.id, found.status.next_try, now)
-        self.store.links.record(claim, Progress(status=found.status, entries=found.entries), now)
+        self.store.links.record(claim, Progress(status=found.status, entries=found.entries), now, found.rest)
         if isinstance(error, RetryLater):
             self.metrics.put_off(link.integration_id, error.code)
         if found.entries:  # said once: the same trouble again is in the link's state, not in the log
@@ -147,7 +151,7 @@ class Synchronizer:
                 reason=error.message,
                 detail=error.detail,
             )
-        return found.rest
+        return replace(found.rest, is_given_back=True)
 
 
 def _pause_of(record: IntegrationRecord) -> LinkStatus | None:
@@ -162,41 +166,53 @@ def _pause_of(record: IntegrationRecord) -> LinkStatus | None:
     return None
 
 
-def _advance(lane: Lane) -> None:
-    if lane.link.ticket is None:
+def _advance(lane: Lane) -> Progress | None:
+    """Do what there is to do; return what is left to be stored when the lane is given back."""
+    ticket = lane.link.ticket
+    if ticket is None:
         create(lane)
+        lane = lane.fresh()
     elif lane.link.status.state is LinkState.GONE:
-        find_again(lane, lane.link.ticket)
+        find_again(lane, ticket)
+        lane = lane.fresh()
     elif lane.link.hints:
-        read_again(lane, lane.link.ticket)
-    lane = lane.fresh()
+        read_again(lane, ticket)
+        lane = lane.fresh()
     if lane.link.mark_due and lane.link.ticket is not None:
         mark(lane, lane.link.ticket)
-    failure = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
-    _sync_fields(lane, rest=failure is None)
+        lane = lane.fresh()
+    failure = None
+    if lane.link.ticket is not None and lane.has_comments:
+        failure = sync_comments(lane, lane.link.ticket)
+        lane = lane.fresh()
+    last = _sync_fields(lane, rest=failure is None)
     if failure is not None:
         raise failure
-    if lane.link.is_test and (ticket := lane.fresh().link.ticket) is not None:
+    if not lane.link.is_test:
+        return last
+    if last is not None:
+        lane.record(last)
+    if (ticket := lane.fresh().link.ticket) is not None:
         change_far_side(lane.fresh(), ticket)
+    return None
 
 
-def _sync_fields(lane: Lane, *, rest: bool) -> None:
-    """Merge and write until both sides agree on every field; note that all is done if that is so."""
+def _sync_fields(lane: Lane, *, rest: bool) -> Progress | None:
+    """Merge and write until both sides agree on every field; return that all is done if that is so."""
     checked = ""
-    for _ in range(MAX_ROUNDS):
-        lane = lane.fresh()
+    for done in range(MAX_ROUNDS):
+        if done:
+            lane = lane.fresh()
         link = lane.link
         if link.ticket is None:
-            return
+            return None
         if link.status.code == MOVED and link.ticket.place != checked:
             checked = link.ticket.place
             check_moved(lane, link.ticket)
         decisions = _decide(lane, link, link.ticket)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
-            if rest:
-                _finish(lane, link.ticket, questions)
-            return
+            return _finished(lane, link.ticket, questions) if rest else None
         write_next(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)
 
@@ -247,15 +263,12 @@ def _platform(lane: Lane) -> str:
         return "The platform"
 
 
-def _finish(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
-    """Store that everything was written but what a person has to decide."""
+def _finished(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> Progress:
+    """Return that everything was written but what a person has to decide."""
     if not questions:
-        lane.record(
-            Progress(status=LinkStatus(LinkState.BLOCKED, code="write_not_kept"))
-            if lane.link.unkept
-            else Progress(status=_settled(lane, ticket), settled=True)
-        )
-        return
+        if lane.link.unkept:
+            return Progress(status=LinkStatus(LinkState.BLOCKED, code="write_not_kept"))
+        return Progress(status=_settled(lane, ticket), settled=True)
     status = LinkStatus(LinkState.CONFLICT, code="conflict")
     entries: tuple[TimelineEntry, ...] = ()
     if lane.link.status.state is not LinkState.CONFLICT:
@@ -263,4 +276,4 @@ def _finish(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> No
         by = {decision.field: changed[decision.field].by for decision in questions if decision.field in changed}
         named = [replace(decision, changed_by=by.get(decision.field, "")) for decision in questions]
         entries = tuple(lane.decided(TimelineKind.CONFLICT, "connector", decision) for decision in named)
-    lane.record(Progress(status=status, entries=entries))
+    return Progress(status=status, entries=entries)

@@ -47,6 +47,7 @@ from connector_core.store import (
     Link,
     Nuance,
     Progress,
+    Rest,
     Store,
     StoredComment,
     TimelineEntry,
@@ -163,9 +164,9 @@ class Lane:
             raise LaneLost
         return replace(self, link=link)
 
-    def record(self, progress: Progress) -> None:
-        """Store what a step achieved."""
-        if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now()):
+    def record(self, progress: Progress, rest: Rest | None = None) -> None:
+        """Store what a step achieved; with a `rest` it was the last, and the lane is given back with it."""
+        if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now(), rest):
             raise LaneLost
 
     def entry(self, kind: TimelineKind, side: str, values: Mapping[str, Any]) -> TimelineEntry:
@@ -188,6 +189,11 @@ class Lane:
         if note:
             values["note"] = note
         return self.entry(kind, side, values)
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether comments wait to be written to either side, or those of the ticket to be read."""
+        return bool(self.link.comment_looks) or self.tools.store.comments.any_waits(self.link.id)
 
     def next_comment(self, side: Side) -> StoredComment | None:
         """Return the comment of one side that is to be written next."""

@@ -202,10 +202,10 @@ def test_a_store_in_trouble_hides_not_how_a_call_ended(lab, monkeypatch):
     """That nothing was created is not stored then: it is looked for, and a person sees what the call met."""
     record = lab.store.links.record
 
-    def unavailable(claim, progress, now):
+    def unavailable(claim, progress, *more):
         if progress.attempt_settled:
             raise RetryLater("The disk is full.", code="disk_full")
-        return record(claim, progress, now)
+        return record(claim, progress, *more)
 
     monkeypatch.setattr(lab.store.links, "record", unavailable)
     lab.desk.refuse_with(RemoteError("The field Site is required.", code="refused"))
@@ -470,11 +470,11 @@ def test_a_hint_that_comes_while_the_ticket_is_read_is_not_lost(lab, monkeypatch
 
     record = lab.store.links.record
 
-    def recorded(held, progress, now):
+    def recorded(held, progress, *more):
         if progress.hints:  # it was read, and is about to be counted as followed
             monkeypatch.setattr(lab.store.links, "record", record)
             hinted("Later")
-        return record(held, progress, now)
+        return record(held, progress, *more)
 
     def read(call, _):
         if call.hook == "fetch_tickets":

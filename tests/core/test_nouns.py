@@ -134,7 +134,7 @@ def test_every_operation_says_what_it_does():
         assert operation.__doc__[0].isupper(), name
 
 
-CLAIM = Claim(link_id=7, integration_id="desk", boot="b", fence=1, wakes=0)
+CLAIM = Claim(link_id=7, integration_id="desk", organization="acme", boot="b", fence=1, wakes=0)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ CLAIM = Claim(link_id=7, integration_id="desk", boot="b", fence=1, wakes=0)
         ("organization", ("acme", 1), {}, Scope("organization", "acme")),
         ("integration_id", (), {"integration_id": "desk"}, Scope("integration_id", "desk")),
         ("link_id", (7,), {}, Scope("link_id", 7)),
-        ("held", (CLAIM,), {}, Scope("integration_id", "desk")),
+        ("held", (CLAIM,), {}, Scope("organization", "acme")),
         ("token", ("secret",), {}, None),
         (None, (), {}, None),
     ],

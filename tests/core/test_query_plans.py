@@ -38,7 +38,7 @@ def test_waiting_integrations_are_jumped_to(plan):
     """When the next lane is due is known without looking at lanes one by one."""
     steps = plan(lanes.WAITING_INTEGRATIONS)
 
-    assert len(re.findall("SEARCH lane USING INDEX lane_ready", steps)) == 3
+    assert len(re.findall("SEARCH lane USING INDEX lane_ready", steps)) == 4
     assert "SCAN lane" not in steps
 
 

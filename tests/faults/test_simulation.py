@@ -26,7 +26,7 @@ STEADY = 222
 DONE = ("open", "edit_incident", "comment_incident", "edit_ticket", "comment_ticket", "resolve")
 ARRIVES = ("deliver_event", "deliver_webhook", "deliver_event", "work", "work")
 ONCE_EACH = tuple(Step(kind, number) for number, kind in enumerate(one for deed in DONE for one in (deed, *ARRIVES)))
-MOMENTS_AT_LEAST = 20
+MOMENTS_AT_LEAST = 15
 
 
 @pytest.fixture(autouse=True)

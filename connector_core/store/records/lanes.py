@@ -17,6 +17,7 @@ class Claim:
 
     link_id: int
     integration_id: str
+    organization: str
     boot: str
     fence: int
     wakes: int
@@ -28,10 +29,14 @@ NOTHING_RUNS: Mapping[str, int] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Rest:
-    """How a lane is given back: due at a time, parked on a breaker, or at rest until it is woken."""
+    """How a lane is given back: due at a time, parked on a breaker, or at rest until it is woken.
+
+    It may have been already, with what the last step achieved.
+    """
 
     due: datetime | None = None
     breaker: str | None = None
+    is_given_back: bool = False
 
 
 @dataclass(frozen=True)

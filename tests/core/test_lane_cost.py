@@ -1,0 +1,139 @@
+"""What a lane costs the database: how often it is asked, in how many transactions, with how many statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from connector_core import EventType
+from connector_core.engine.backoff import HORIZON_S
+from connector_core.store import Breaker, lanes
+from tests.support.lanes_at_hand import open_links
+from tests.support.sync_lab import edited, happen, make_lab, tell
+
+
+@dataclass
+class Cost:
+    """What a database was asked."""
+
+    writes: int = 0
+    reads: int = 0
+    statements: list[str] = field(default_factory=list)
+
+
+class Counting:
+    """A connection whose statements are noted."""
+
+    def __init__(self, db, cost):
+        self._db, self._cost = db, cost
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+    def execute(self, statement, *values):
+        """Run a statement."""
+        self._cost.statements.append(statement)
+        return self._db.execute(statement, *values)
+
+    def executemany(self, statement, values):
+        """Run a statement for each of some rows."""
+        self._cost.statements.append(statement)
+        return self._db.executemany(statement, values)
+
+
+@pytest.fixture
+def cost(store, monkeypatch):
+    """Return what counts, once it is told to begin, what the store's database is asked."""
+
+    def begin():
+        cost, database = Cost(), store.database
+        read, submit = type(database).read, type(database).submit
+
+        def counted_read(work):
+            cost.reads += 1
+            return read(database, lambda db: work(Counting(db, cost)))
+
+        def counted_submit(scope, work):
+            cost.writes += 1
+            return submit(database, scope, lambda db: work(Counting(db, cost)))
+
+        monkeypatch.setattr(database, "read", counted_read)
+        monkeypatch.setattr(database, "submit", counted_submit)
+        return cost
+
+    return begin
+
+
+def of_lane(lab, begin):
+    """Run the one lane that is due, which is given back; return what that cost beside its claim."""
+    (claim,) = lab.store.lanes.claim("boot", lab.clock.now(), 8, HORIZON_S)
+    counted = begin()
+    assert lab.sync.run(claim).is_given_back
+    return counted
+
+
+def test_a_change_that_is_carried_to_the_ticket(store, clock, cost):
+    """That it begins, what came of it, and that all is done: a transaction each; the last gives the lane back."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    tell(lab, EventType.UPDATED, title="Dark")
+
+    counted = of_lane(lab, cost)
+
+    assert lab.desk.shown[0].title == "Dark"
+    assert counted.writes == 3
+    assert counted.reads <= 6
+    assert len(counted.statements) <= 20
+
+
+def test_a_change_that_is_carried_to_the_incident(store, clock, cost):
+    """As much, the other way."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    lab.clock.forward(1)
+    store.inbox.see_tickets("desk", [edited(lab, title="By an agent")], clock.now())
+
+    counted = of_lane(lab, cost)
+
+    assert [update.title for update in lab.platform.updates] == ["By an agent"]
+    assert counted.writes == 3
+    assert counted.reads <= 6
+    assert len(counted.statements) <= 21
+
+
+def test_an_echo_is_one_transaction(store, clock, cost):
+    """Nothing is written to either side: only that there is nothing to do is stored."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    lab.store.lanes.wake(1, lab.clock.now())
+
+    counted = of_lane(lab, cost)
+
+    assert counted.writes == 1
+    assert counted.reads <= 3
+    assert len(counted.statements) <= 6
+
+
+def test_breakers_are_looked_up_in_one_statement(store, clock, cost):
+    """In the order in which they are named; of none there is none."""
+    for key in ("a", "b"):
+        store.breakers.trip(Breaker(key=key, code="down", reason="Down.", fix="", since=clock.now(), until=clock.now()))
+    counted = cost()
+
+    assert [one.key for one in store.breakers.tripped(("b", "none", "a"))] == ["b", "a"]
+    assert store.breakers.tripped(set()) == []
+    assert len(counted.statements) == 2
+
+
+def test_a_claim_looks_for_lanes_only_as_far_as_it_takes_some(store, clock, cost):
+    """However many integrations have lanes that are due; and not of one that may have no more."""
+    for name in ("a", "b", "c", "desk"):
+        store.integrations.put(replace(store.integrations.every()[0], id=name))
+        open_links(store, clock, 5, name)
+    counted = cost()
+
+    claims = store.lanes.claim("boot", clock.now(), 2, HORIZON_S, turns=lambda: "a".__ne__)
+
+    assert [claim.integration_id for claim in claims] == ["b", "c"]
+    assert counted.statements.count(lanes.NEXT_OF_INTEGRATION) == 2
