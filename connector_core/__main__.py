@@ -16,7 +16,10 @@ def main() -> None:
     gc.disable()  # until all is loaded: looking for garbage among modules takes a sixth of a command's time
     from connector_core.cli.main import run  # noqa: PLC0415 - only this script needs it
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # else Python would look through all that was loaded once more at its end, for nothing
 
 
 if __name__ == "__main__":
