@@ -127,6 +127,7 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
         app.start()
         gc.collect()
         gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
+        gc.enable()
         host, port = listeners[0].getsockname()[:2]
         if metrics_port is not None:
             app.log.info("serving_metrics", host=app.config.server.metrics.host, port=metrics_port)
