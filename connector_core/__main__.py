@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -13,10 +14,15 @@ def main() -> None:
     code = ask(sys.argv[1:])
     if code is not None:
         sys.exit(code)
+    # We have none, and to look for some among all that is installed takes as long as to read the file.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.disable()  # until all is loaded: looking for garbage among modules takes a sixth of a command's time
     from connector_core.cli.main import run  # noqa: PLC0415 - only this script needs it
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # else Python would look through all that was loaded once more at its end, for nothing
 
 
 if __name__ == "__main__":

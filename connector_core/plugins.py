@@ -10,7 +10,7 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -97,24 +97,44 @@ class Plugin(Relay):
 
 
 class PluginSet:
-    """All installed plugins, working or not; itself never changed."""
+    """All installed plugins, working or not. Each is loaded when it is first asked for; what fails is recorded."""
 
-    def __init__(self, records: Iterable[PluginRecord], plugins: Mapping[str, Plugin]) -> None:
-        self.records = tuple(records)
-        self._plugins = dict(plugins)
-        self._ready = tuple(self._plugins[name] for name in sorted(self._plugins))
+    def __init__(self, entry_points: Iterable[EntryPoint], disabled: Collection[str] = ()) -> None:
+        self._disabled = frozenset(disabled)
+        self._waiting: dict[str, list[EntryPoint]] = {}
+        self._records: dict[str, list[PluginRecord]] = {}
+        self._plugins: dict[str, Plugin] = {}
+        for entry_point in entry_points:
+            self._waiting.setdefault(entry_point.name, []).append(entry_point)
+
+    def load_all(self) -> None:
+        """Load those that nobody asked for yet."""
+        for name in sorted(self._waiting):
+            self._load(name)
+
+    @property
+    def records(self) -> tuple[PluginRecord, ...]:
+        """What became of each, by name."""
+        self.load_all()
+        return self.loaded
+
+    @property
+    def loaded(self) -> tuple[PluginRecord, ...]:
+        """What became of each that was asked for by now."""
+        return tuple(record for name in sorted(self._records) for record in self._records[name])
 
     @property
     def ready(self) -> tuple[Plugin, ...]:
         """The plugins that can be called, by name."""
-        return self._ready
+        self.load_all()
+        return tuple(self._plugins[name] for name in sorted(self._plugins))
 
     def get(self, name: str) -> Plugin:
         """Return a plugin that is ready; raise `ConfigError` that says why there is none of that name."""
+        record = self.record(name)
         plugin = self._plugins.get(name)
         if plugin is not None:
             return plugin
-        record = self.record(name)
         if record is not None:
             raise ConfigError(
                 f"The plugin {name} is not usable ({record.status}): {record.reason}",
@@ -123,43 +143,51 @@ class PluginSet:
                 if record.status is PluginStatus.DISABLED
                 else f"Update or remove the distribution {record.distribution}; the log has the traceback.",
             )
-        raise ConfigError(
-            f"There is no plugin named {name}.", code="plugin_unknown", fix=_how_to_get(name, self._plugins)
-        )
+        known = [plugin.name for plugin in self.ready]
+        raise ConfigError(f"There is no plugin named {name}.", code="plugin_unknown", fix=_how_to_get(name, known))
 
     def is_ready(self, name: str) -> bool:
         """Return whether a plugin of that name can be called."""
+        self._load(name)
         return name in self._plugins
 
     def record(self, name: str) -> PluginRecord | None:
         """Return what is known about an installed plugin; when two share the name, the first."""
-        return next((record for record in self.records if record.name == name), None)
+        self._load(name)
+        return next(iter(self._records.get(name, ())), None)
 
+    def _load(self, name: str) -> None:
+        for entry_point in self._waiting.pop(name, ()):
+            record = self._loaded(entry_point)
+            self._records.setdefault(name, []).append(record)
 
-def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> PluginSet:
-    """Load every installed plugin but the disabled ones; what fails is recorded, never raised."""
-    found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
-    records: list[PluginRecord] = []
-    plugins: dict[str, Plugin] = {}
-    for entry_point in sorted(found, key=lambda point: point.name):
+    def _loaded(self, entry_point: EntryPoint) -> PluginRecord:
         record = PluginRecord(entry_point.name, *_origin(entry_point), PluginStatus.LOAD_FAILED)
-        if entry_point.name in disabled:
-            records.append(replace(record, status=PluginStatus.DISABLED, reason="listed in disabled_plugins"))
-            continue
+        if record.name in self._disabled:
+            return replace(record, status=PluginStatus.DISABLED, reason="listed in disabled_plugins")
         try:
             with redirect_stdout(sys.stderr), _loaded_in_time():
-                plugin = _load(entry_point, record.version, taken={other.name for other in records})
+                plugin = _load(entry_point, record.version, taken=self._records)
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
             # One of the places that catch everything: importing a plugin runs the code of strangers.
             log.warning("plugin_load_failed", plugin=record.name, distribution=record.distribution, exc_info=True)
-            reason = _reason(exc)
-            records.append(replace(record, reason=reason))
-            continue
-        plugins[plugin.name] = plugin
-        records.append(replace(record, status=PluginStatus.READY, info=plugin.info, hooks=plugin.hooks))
-    return PluginSet(records, plugins)
+            return replace(record, reason=_reason(exc))
+        self._plugins[plugin.name] = plugin
+        return replace(record, status=PluginStatus.READY, info=plugin.info, hooks=plugin.hooks)
+
+
+def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> PluginSet:
+    """Load every installed plugin but the disabled ones; what fails is recorded, never raised."""
+    plugins = find_plugins(disabled, entry_points)
+    plugins.load_all()
+    return plugins
+
+
+def find_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> PluginSet:
+    """Find every installed plugin, and load each when it is asked for: a command that only looks needs few."""
+    return PluginSet(metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points, disabled)
 
 
 @contextmanager

@@ -37,10 +37,14 @@ new_databases.use()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
-    """Leave logging as it was, whatever a test called: the next one in this process may look for a line."""
+    """Leave logging as it was, whatever a test called: the next one in this process may look for a line.
+
+    And garbage is looked for again, which a command that only looks ends for its process.
+    """
     root, known = logging.getLogger(), structlog.get_config()["processors"]
     handlers, level = root.handlers[:], root.level
     ended = yield
+    gc.enable()
     if structlog.get_config()["processors"] is not known:
         root.handlers[:] = handlers
         root.setLevel(level)

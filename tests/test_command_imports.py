@@ -41,7 +41,18 @@ try:
 finally:
     sys.stderr.write("\\n".join(sorted(sys.modules)))
 """
-# The same, but what was loaded when a key began to be derived, and the name of the thread that did.
+# The same, but among how many objects garbage was looked for, the last time when Python ends.
+COLLECTED = """
+import gc, sys
+from connector_core.__main__ import main
+seen = []
+gc.callbacks.append(lambda phase, info: seen.append(len(gc.get_objects())))
+try:
+    main()
+finally:
+    sys.stderr.write(str(max([*seen, len(gc.get_objects())])))
+"""
+# What was loaded when a key began to be derived, and the name of the thread that did.
 DERIVED = """
 import sys, threading
 from connector_core import secrets
@@ -63,7 +74,9 @@ NOT_TO_LOOK = frozenset(
         *("connector_jira_jsm.api", "connector_jira_jsm.tickets", "connector_xyte.client"),
     }
 )
-MOST_TO_LOOK, MOST_TO_HELP = 228, 60  # of our own modules
+NOT_IN_USE = frozenset({"connector_request_tracker", "connector_servicenow", "connector_xyte"})
+A_FEW = 20_000  # objects: half as many are there before the command is loaded, twice as many after
+MOST_TO_LOOK, MOST_TO_HELP = 218, 60  # of our own modules
 NOT_TO_HELP = NOT_TO_LOOK | {"sqlite3", "ruamel", "cryptography", "connector_core.store"}
 
 
@@ -144,6 +157,23 @@ def test_what_works_has_every_kind_of_record_built(path):
     """Commands that look build those that they show; the app has them before its threads, which may not build any."""
     assert path.exists()  # the app was built
     assert [kind.__name__ for kind in kinds() if not kind.__pydantic_complete__] == []
+
+
+def test_status_looks_for_no_garbage_in_what_was_loaded(path):
+    """Nor does Python when it ends: to look through all of it takes longer than the command's own work."""
+    printed, (most,) = loaded(path, "status", run=COLLECTED)
+
+    assert "acme-desk" in printed
+    assert int(most) < A_FEW
+
+
+@pytest.mark.parametrize("command", ["status", "links", "explain inc-1"])
+def test_a_plugin_that_nobody_uses_is_not_loaded(path, command):
+    """However many are installed; the daemon has them all."""
+    _, names = loaded(path, *command.split())
+
+    assert "connector_jira_jsm" in names
+    assert names & NOT_IN_USE == set()
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

@@ -201,16 +201,12 @@ def looked_at(config_path: str | None) -> Iterator[View]:
     """Open the database for one command that only looks at what the daemon has and calls nobody.
 
     Integrations are without their secrets there: of those nothing is shown but whether there are any. No garbage is
-    looked for meanwhile: a listing leaves none, and to look among all that is loaded for it takes its time.
+    looked for any more: a listing leaves none, to look among all that is loaded for it takes its time, and the process
+    ends with the command.
     """
-    was_on = gc.isenabled()
     gc.disable()
-    try:
-        with viewed(config_path, with_secrets=False) as view:
-            yield view
-    finally:
-        if was_on:
-            gc.enable()
+    with viewed(config_path, with_secrets=False) as view:
+        yield view
 
 
 def command_logging() -> tuple[Masker, FilteringBoundLogger]:

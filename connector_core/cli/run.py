@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,7 @@ LATER = "A later version has added to the database what this one leaves alone; u
 @config_option
 def run(config_path: str | None) -> None:
     """Run the daemon until it is told to stop (SIGTERM or Ctrl-C)."""
+    gc.disable()  # until all is loaded, see `serve`
     from connector_core.web.server import serve  # noqa: PLC0415 - the web layer is needed by the daemon only
 
     give_large_blocks_back()

@@ -37,7 +37,7 @@ from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.plugin_info import Settings
 from connector_core.databases import DatabasePlace, PostgreSQL, is_postgresql, passwords_in
 from connector_core.passwords import is_hash
-from connector_core.plugins import EntryPoint, PluginSet, load_plugins
+from connector_core.plugins import EntryPoint, PluginSet, find_plugins, load_plugins
 
 _ATTEMPTS = 4
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
@@ -100,11 +100,14 @@ def read_leniently(found: Peek, environ: Mapping[str, str] | None = None) -> tup
 
 
 def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
-    """Return the configuration that the daemon took over, whatever the file says by now."""
+    """Return the configuration that the daemon took over, whatever the file says by now.
+
+    Only plugins that it names are loaded yet; another one is when it is asked for.
+    """
     values = {**taken.values, "secret_key": [key.get_secret_value() for key in found.secret_keys]}
     values.pop("console", None)
     document = Document(str(found.path), values, found.document.positions)
-    plugins = load_plugins(_disabled(document))
+    plugins = find_plugins(_disabled(document))
     config = _load(found.path, document, plugins, {}, as_it_is=True)
     config.database = found.database
     config.administered = administered(found.document.values)  # of users the daemon leaves fingerprints only

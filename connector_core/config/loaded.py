@@ -100,7 +100,7 @@ class Config:
     Whoever holds it only reads it. It changes in one place: when the daemon applies what the file says now, see
     `apply`.
 
-    `plugin_settings` has an entry for each plugin that is ready and whose shared settings are complete. `secrets` are
+    `plugin_settings` has an entry for each plugin that is loaded and whose shared settings are complete. `secrets` are
     all secret values of the file, for the log's mask. `warnings` are what works but should be changed.
     `administered` are the organizations that have admins of their own, who are not those of the whole.
     """

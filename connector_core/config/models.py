@@ -340,6 +340,10 @@ class OrganizationEntry(Section):
     )
 
 
+#: A section that is left out is what an empty one is; no model is built for it alone.
+_LEFT_OUT: Any = Field(default_factory=dict, validate_default=True)
+
+
 class ConfigFile(Section):
     """The whole file."""
 
@@ -357,14 +361,14 @@ class ConfigFile(Section):
         description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "
         "With a list the first seals and all open."
     )
-    server: Annotated[ServerSettings, BeforeValidator(nothing_is_empty)] = ServerSettings()
-    console: Annotated[ConsoleSettings, BeforeValidator(nothing_is_empty)] = ConsoleSettings()
-    outbound: Annotated[OutboundSettings, BeforeValidator(nothing_is_empty)] = OutboundSettings()
-    engine: Annotated[EngineSettings, BeforeValidator(nothing_is_empty)] = EngineSettings()
-    reconcile: Annotated[ReconcileSettings, BeforeValidator(nothing_is_empty)] = ReconcileSettings()
-    history: Annotated[HistorySettings, BeforeValidator(nothing_is_empty)] = HistorySettings()
-    delivery_log: Annotated[DeliveryLogSettings, BeforeValidator(nothing_is_empty)] = DeliveryLogSettings()
-    logging: Annotated[LoggingSettings, BeforeValidator(nothing_is_empty)] = LoggingSettings()
+    server: Annotated[ServerSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    console: Annotated[ConsoleSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    outbound: Annotated[OutboundSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    engine: Annotated[EngineSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    reconcile: Annotated[ReconcileSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    history: Annotated[HistorySettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    delivery_log: Annotated[DeliveryLogSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
+    logging: Annotated[LoggingSettings, BeforeValidator(nothing_is_empty)] = _LEFT_OUT
     plugins: Annotated[
         dict[str, Annotated[dict[str, Any], BeforeValidator(nothing_is_empty)]], BeforeValidator(nothing_is_empty)
     ] = Field(default_factory=dict, description="Settings that all integrations of a plugin share, by its name.")

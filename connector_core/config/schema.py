@@ -26,9 +26,6 @@ def config_schema(plugins: PluginSet) -> Schema:
     schema = ConfigFile.model_json_schema(mode="validation")
     definitions: Schema = schema.pop("$defs")
     properties = schema["properties"]
-    for section in properties.values():
-        if "$ref" in section:
-            section.pop("default")  # the section's own schema tells the default of each key
     properties["plugins"] = {
         "description": properties["plugins"]["description"],
         "type": ["object", "null"],

@@ -90,13 +90,13 @@ class PluginSections:
                 self.complaints.note((*path, "comments", key), message, "use none")
 
     def _check_shared(self, plugins: PluginSet, users: Mapping[str, KeyPath]) -> None:
-        """Validate `plugins:`; a plugin that nobody uses needs no complete settings there."""
+        """Validate `plugins:`; a plugin that nobody uses needs no complete settings there, nor to be loaded for it."""
         given = _mapping(self.values.get("plugins"))
         for name in given:
             if plugins.record(name) is None:
                 known = [record.name for record in plugins.records]
                 self.complaints.note(("plugins", name), f"no plugin named {name} is installed", nearest(name, known))
-        for record in plugins.records:
+        for record in plugins.loaded:
             path = ("plugins", record.name)
             if record.status is PluginStatus.DISABLED or (record.info is None and record.name not in given):
                 continue

@@ -7,6 +7,7 @@ matching(rules, incident)   # 1 for a critical incident, 2 for any other, 0 wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -101,7 +102,7 @@ class RoutingRule(Record):
 
 
 RoutingRules = tuple[RoutingRule, ...]
-_rules = TypeAdapter(RoutingRules)
+_rules = cache(lambda: TypeAdapter(RoutingRules))  # made when some are read: it takes a while
 
 
 def matching(rules: Sequence[RoutingRule], incident: Incident) -> int:
@@ -133,12 +134,12 @@ def checked(rules: RoutingRules) -> RoutingRules:
 
 def written(rules: Sequence[RoutingRule]) -> str:
     """Write rules as JSON, without what they leave open."""
-    return _rules.dump_json(tuple(rules), exclude_none=True).decode()
+    return _rules().dump_json(tuple(rules), exclude_none=True).decode()
 
 
 def read(text: str) -> RoutingRules:
     """Read what `written` wrote."""
-    return _rules.validate_json(text)
+    return _rules().validate_json(text)
 
 
 def understood(given: Any) -> RoutingRules:  # noqa: ANN401 - what somebody wrote, as YAML or JSON has it
@@ -148,7 +149,7 @@ def understood(given: Any) -> RoutingRules:  # noqa: ANN401 - what somebody wrot
         ValueError: it is no such list; the text says what is wrong with which rule.
     """
     try:
-        return checked(_rules.validate_python(given))
+        return checked(_rules().validate_python(given))
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         text = _COMPLAINTS.get(first["type"], first["msg"]).format(**first.get("ctx", {}))

@@ -80,8 +80,8 @@ class Registry:
         self._log = log
         self._routes = frozenset(
             plugin.info.webhook_route
-            for plugin in plugins.ready
-            if takes_deliveries and plugin.info.webhook_route is not None
+            for plugin in (plugins.ready if takes_deliveries else ())
+            if plugin.info.webhook_route is not None
         )
         self._keepers: dict[str, GrantKeeper] = {}
         answers = AnswerBudget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 from pydantic import TypeAdapter
 
@@ -12,7 +13,7 @@ from connector_core.store.records import Checkup
 from connector_core.store.rows import must_read_time, write_time
 from connector_core.store.statements import Connection, Row
 
-_findings = TypeAdapter(tuple[Finding, ...])
+_findings = cache(lambda: TypeAdapter(tuple[Finding, ...]))  # made when some are read: it takes a while
 
 
 def record(db: Connection, checkup: Checkup) -> None:
@@ -59,7 +60,7 @@ def get(db: Connection, integration_id: str) -> Checkup | None:
 
 
 def _read(row: Row) -> Checkup:
-    return Checkup(row["integration_id"], must_read_time(row["at"]), _findings.validate_json(row["findings"]))
+    return Checkup(row["integration_id"], must_read_time(row["at"]), _findings().validate_json(row["findings"]))
 
 
 class Checkups(Noun):

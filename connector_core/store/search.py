@@ -12,9 +12,8 @@ from connector_core.store.statements import Connection
 
 #: Priorities in the order in which `listing_schema` numbers them.
 _RANKS = {**{priority.value: rank for rank, priority in enumerate(Priority)}, NO_PRIORITY: len(Priority)}
-FIRST = "is_settled, link_id DESC"
 _ORDERS = {
-    LinkOrder.ATTENTION: FIRST,
+    LinkOrder.ATTENTION: "is_settled, link_id DESC",
     LinkOrder.UPDATED: "updated_at DESC, link_id DESC",
     LinkOrder.NEWEST: "link_id DESC",
     LinkOrder.OLDEST: "link_id",
@@ -46,9 +45,14 @@ def find(db: Connection, wanted: LinkFilter) -> list[Link]:
     where = _where(wanted)
     if where is None:
         return []
-    statement = f"SELECT link_id FROM link_listed{where.text} ORDER BY {_ORDERS[wanted.order]} LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
+    statement = listed(where.text, wanted.order)
     ids = [row[0] for row in db.execute(statement, (*where.values, wanted.limit, wanted.offset))]
     return [link for start in range(0, len(ids), _AT_ONCE) for link in _whole(db, ids[start : start + _AT_ONCE])]
+
+
+def listed(where: str, order: LinkOrder) -> str:
+    """Return the statement of a page of links."""
+    return f"SELECT link_id FROM link_listed{where} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
 
 
 def count(db: Connection, wanted: LinkFilter) -> int:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 from pydantic import SecretStr, TypeAdapter
 
@@ -20,7 +21,7 @@ from connector_core.store.records import About, Act, Reading, SourceRecord, Sour
 from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
 from connector_core.store.statements import Connection, Row
 
-_findings = TypeAdapter(tuple[Finding, ...])
+_findings = cache(lambda: TypeAdapter(tuple[Finding, ...]))  # made when some are read: it takes a while
 
 
 def put(db: Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
@@ -219,7 +220,7 @@ def _read_state(row: Row) -> SourceState:
         since=must_read_time(row["since"]),
         open_incidents=row["open_incidents"],
         account_name=row["account_name"],
-        findings=_findings.validate_json(row["findings"]),
+        findings=_findings().validate_json(row["findings"]),
     )
 
 

@@ -12,7 +12,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 #: The last migration of `steps`.
-LATEST = "m035_sessions_of_people"
+LATEST = "m036_links_by_change"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:

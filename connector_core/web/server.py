@@ -130,8 +130,8 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
     deadline = StopDeadline(drain_s + app.config.engine.stop_deadline_s, leave)
     try:
         app.start()
-        gc.collect()
-        gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
+        gc.freeze()  # what was loaded stays for good: looking through it, again and again, finds hardly anything
+        gc.enable()
         host, port = listeners[0].getsockname()[:2]
         if metrics_port is not None:
             app.log.info("serving_metrics", host=app.config.server.metrics.host, port=metrics_port)

@@ -39,7 +39,7 @@ from connector_core import (
 )
 from connector_core.contract import hookspecs
 from connector_core.contract.hook_results import hook_of
-from connector_core.plugins import PluginStatus, load_plugins
+from connector_core.plugins import PluginStatus, find_plugins, load_plugins
 from connector_core.relay import Relay
 from connector_core.testing import make_integration
 from tests.support.fake_plugins import (
@@ -50,6 +50,7 @@ from tests.support.fake_plugins import (
     fake_plugins,
     module_of,
     on_incident_event,
+    platform_entry_point,
 )
 
 INFO = PluginInfo(name="desk", title="Desk", settings=DeskSettings)
@@ -218,6 +219,31 @@ def test_second_plugin_of_a_name_fails():
     assert [record.status.value for record in plugins.records] == ["ready", "load_failed"]
     assert plugins.records[1].reason == "another installed plugin has the same name"
     assert plugins.get("desk")
+
+
+def test_a_plugin_is_loaded_when_it_is_asked_for():
+    """One that is asked for brings no other along, broken or not; what needs all of them loads the rest."""
+    points = [platform_entry_point(), broken_entry_point(), desk_entry_point()]
+    plugins = find_plugins({"platform"}, entry_points=points)
+
+    assert plugins.loaded == ()
+    assert plugins.get("desk").name == "desk"
+    assert plugins.is_ready("desk")
+    assert [record.name for record in plugins.loaded] == ["desk"]
+    assert [(record.name, record.status.value) for record in plugins.records] == [
+        (record.name, record.status.value) for record in load_plugins({"platform"}, entry_points=points).records
+    ]
+    assert len(plugins.records) == 3
+
+
+def test_of_an_unknown_name_all_others_are_told():
+    """Also where none was loaded before."""
+    plugins = find_plugins(entry_points=[desk_entry_point(), platform_entry_point()])
+
+    with pytest.raises(ConfigError) as refused:
+        plugins.get("desks")
+
+    assert refused.value.fix.startswith("Did you mean desk? Installed are: desk, ")
 
 
 def test_entry_point_without_distribution():

@@ -9,8 +9,9 @@ import re
 
 import pytest
 
-from connector_core.store import activity, comments, forgetting, lanes, links, looks, overview, routing
+from connector_core.store import activity, comments, forgetting, lanes, links, looks, overview, routing, search
 from connector_core.store.dialect import translate
+from connector_core.store.records import LinkOrder
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 from tests.support.postgres import connected
 
@@ -62,6 +63,17 @@ def test_a_hot_statement_is_answered_from_its_index(plan, statement, indexes):
     for index in indexes:
         assert re.search(rf"using {index}\b", steps), steps
     assert not re.search(r"Seq Scan on (lane|link|incident|comment|timeline|event|delivery)\b", steps), steps
+
+
+@pytest.mark.parametrize(
+    ("order", "index"), [(LinkOrder.ATTENTION, "link_listed_in_order"), (LinkOrder.UPDATED, "link_listed_by_change")]
+)
+def test_a_page_of_the_list_is_read_in_its_order(plan, order, index):
+    """Most links fit what people look for: a page is full before all are looked at, and none is sorted."""
+    steps = plan(search.listed(" WHERE state IN (?)", order))
+
+    assert f"using {index} on link_listed" in steps
+    assert "Sort" not in steps
 
 
 def test_the_next_lane_is_found_without_sorting(plan):

@@ -8,6 +8,7 @@ import pytest
 
 from connector_core.store import activity, comments, figures, forgetting, lanes, links, overview, routing, search
 from connector_core.store.connection import connect
+from connector_core.store.records import LinkOrder
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
 pytestmark = pytest.mark.sqlite_only("these are its plans; those of PostgreSQL: test_postgres_plans.py")
@@ -72,6 +73,17 @@ def test_links_are_listed_from_an_index(plan):
     assert "SCAN link USING COVERING INDEX link_state" in plan(links.LISTED.format(where=""))
 
 
+@pytest.mark.parametrize(
+    ("order", "index"), [(LinkOrder.ATTENTION, "link_listed_in_order"), (LinkOrder.UPDATED, "link_listed_by_change")]
+)
+def test_a_page_of_the_list_is_read_in_its_order(plan, order, index):
+    """Most links fit what people look for: a page is full before all are looked at, and none is sorted."""
+    steps = plan(search.listed(" WHERE state IN (?) AND is_open = ?", order))
+
+    assert f"SCAN link_listed USING INDEX {index}" in steps
+    assert "TEMP B-TREE" not in steps
+
+
 def test_the_next_comment_is_found_however_many_were_synced(plan):
     """Only those that wait are looked at, in their order."""
     steps = plan(comments.WAITING)
@@ -132,14 +144,6 @@ def test_the_entries_of_few_links_are_read_from_these(plan):
     steps = plan(f"{activity.SELECT} WHERE timeline.link_id IN (?, ?, ?) {activity.ORDER} LIMIT ?")
 
     assert "SEARCH timeline USING INDEX timeline_link (link_id=?)" in steps
-
-
-def test_links_are_listed_from_narrow_rows_in_their_order(plan):
-    """What is not in sync comes first without sorting."""
-    steps = plan(f"SELECT link_id FROM link_listed WHERE state IN (?, ?) ORDER BY {search.FIRST} LIMIT ? OFFSET ?")  # noqa: S608 - ours
-
-    assert "USING INDEX link_listed_in_order" in steps
-    assert "TEMP B-TREE" not in steps
 
 
 @pytest.mark.parametrize(("statement", "table"), [(figures.OF_SPAN, "figure"), (figures.TIMES_OF_SPAN, "figure_time")])

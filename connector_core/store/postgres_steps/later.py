@@ -126,6 +126,7 @@ LATER_INDEXES = {
     "settings_run_open": "settings_run (id) WHERE ended_at IS NULL",
     "settings_change_of_link": "settings_change (link_id)",
     "settings_change_waiting": "settings_change (run_id, link_id) WHERE state = 'waiting'",
+    "link_listed_by_change": "link_listed (updated_at DESC, link_id DESC)",
 }
 
 
@@ -247,6 +248,11 @@ def _sessions_of_people(run: Run) -> None:
     _tables(run, "console_preference")
 
 
+def _links_by_change(run: Run) -> None:
+    """Find the links that changed last without sorting all of them."""
+    _indexes(run, "link_listed_by_change")
+
+
 def _tables(run: Run, *names: str) -> None:
     make_tables(run, *names, of=LATER)
 
@@ -275,6 +281,7 @@ MIGRATIONS: dict[str, Callable[[Run], None]] = {
     "m033_marks": _marks,
     "m034_names_and_settings_of_links": _names_and_settings_of_links,
     "m035_sessions_of_people": _sessions_of_people,
+    "m036_links_by_change": _links_by_change,
 }
 #: Steps that remove something, as those of `steps.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Run], None]] = {}

@@ -130,6 +130,12 @@ def m035_sessions_of_people(db: Database) -> None:
     )
 
 
+@migrations()
+def m036_links_by_change(db: Database) -> None:
+    """Find the links that changed last without sorting all of them."""
+    run(db, "CREATE INDEX link_listed_by_change ON link_listed (updated_at DESC, link_id DESC)")
+
+
 #: Rows lie in the order of time, in which the figures of all are added up; one integration's are found by an index.
 _FIGURES = (
     """
