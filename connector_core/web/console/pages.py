@@ -77,7 +77,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
-    made.filters.update(lower_first=_lower_first, map_with=_map_with)
+    made.filters.update(lower_first=_lower_first, map_with=_map_with, path=_path)
     made.globals.update(said=said)
     return made
 
@@ -99,6 +99,12 @@ def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
 def _lower_first(text: str) -> str:
     """Return a label as it stands inside a sentence."""
     return text[:1].lower() + text[1:]
+
+
+def _path(text: str) -> Markup:
+    """Write a path of names so that each keeps to its place, whichever direction it is read in."""
+    parts = (part if part.isascii() else Markup("<bdi>{}</bdi>").format(part) for part in text.split("/"))
+    return Markup("/").join(parts)
 
 
 def _map_with(values: Iterable[T], function: Callable[[T], str]) -> list[str]:
