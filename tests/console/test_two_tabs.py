@@ -184,7 +184,7 @@ def test_what_one_did_not_touch_is_told_from_what_one_changed(served, admin):
 
 @pytest.mark.parametrize("number", [1, 30])
 def test_rules_of_routing_are_compared_in_full(served, admin, number):
-    """One rule a line: those of when the page was opened, if the log has them whole, those now, and all of one's own."""
+    """One rule a line: those of before, if the log has them whole, those of now, and all of one's own."""
     first = [{"when": {"title": f"old {one}"}, "to": []} for one in range(number)]
     app = served.app
     app.routing.save("acme", understood(first), "bob", app.routing.present("acme"))
