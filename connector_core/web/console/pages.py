@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import TypeVar
@@ -19,6 +19,7 @@ from connector_core.contract.models import utc
 from connector_core.web.console.dates import zone_of
 from connector_core.web.console.words import WORDS, paragraphs, said
 from connector_core.web.public_path import in_page
+from connector_core.words.link_status import OF_MANY, word_of
 
 T = TypeVar("T")
 KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -78,6 +79,7 @@ def templates() -> Environment:
     )
     made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
     made.filters.update(lower_first=_lower_first, map_with=_map_with, path=_path)
+    made.filters.update(state_word=word_of, words_of_many=partial(_words, table={**WORDS, **OF_MANY}))
     made.globals.update(said=said)
     return made
 
