@@ -99,7 +99,8 @@ def test_rules_are_put_together_moved_and_saved(served, admin):
     assert "by ada" in shown(admin.get(PAGE).text)
     audit = admin.get("/audit").text
     assert 'href="/routing/acme"' in audit
-    assert "Acme/Berlin" in shown(audit)
+    assert '1. space is "Acme/Berlin" and priority is high or higher: no ticket' in shown(audit)
+    assert '"when"' not in shown(audit)
 
 
 def test_a_rule_is_edited_in_its_place_moved_down_and_removed(served, admin):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector_core.app import App
-from connector_core.contract.routing import RoutingRules, read
+from connector_core.contract.routing import read
 from connector_core.store import Overtaken, Subject
-from connector_core.web.console.setting_words import setting_words
+from connector_core.web.console.setting_words import rules_in_words, setting_words
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,13 @@ def values(app: App, form: Mapping[str, str], overtaken: Overtaken) -> list[Valu
 
 def _routing(app: App, organization: str, form: Mapping[str, str], before: str | None) -> Value:
     present = app.store.routing.in_force(organization)
-    theirs = _rules(() if present is None else present.rules)
+    theirs = rules_in_words(() if present is None else present.rules)
     return Value("Rules", _written(before), theirs, _written(form.get("rules")), is_mine=True)
 
 
 def _written(rules: str | None) -> str:
     """Say rules that are written as JSON; the audit log cuts what is long."""
     try:
-        return _rules(() if rules is None else read(rules))
+        return rules_in_words(() if rules is None else read(rules))
     except ValueError:
         return "too long to show here"
-
-
-def _rules(rules: RoutingRules) -> str:
-    lines = (f"{number}. {rule.when}: {', '.join(rule.to) or 'no ticket'}" for number, rule in enumerate(rules, 1))
-    return "\n".join(lines) or "no rules"
