@@ -84,3 +84,11 @@ class _Server(uvicorn.Server):
             _, not_ended = await asyncio.wait(under_way, timeout=_ENDS_WITHIN_S)
             for task in not_ended:
                 task.cancel()
+        await abort_all(self)
+
+
+async def abort_all(server: uvicorn.Server) -> None:
+    """End the connections that a server still has: uvloop waits for ever for one whose client reads nothing."""
+    for connection in tuple(server.server_state.connections):
+        connection.transport.abort()
+    await asyncio.sleep(0)  # they are told of it, and forgotten

@@ -105,6 +105,11 @@ class ServerSettings(Section):
         description="Address under which people and the ticketing systems reach this server, with the path if it "
         "has one there, like https://example.com/connector. Default: the above.",
     )
+    drain: DurationOrNothing = duration_field(
+        "0s",
+        "How long to serve on after the signal to stop, while /readyz says no: longer than a load balancer takes to "
+        "notice.",
+    )
     limits: Annotated[LimitSettings, BeforeValidator(nothing_is_empty)] = LimitSettings()
     trusted_proxies: tuple[Annotated[str, AfterValidator(one_network)], ...] = Field(
         ("127.0.0.1", "::1"),

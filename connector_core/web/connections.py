@@ -23,6 +23,7 @@ from connector_core.web.limits import (
     FULL,
     LARGE_HEADERS,
     MADE_ROOM,
+    NO_HOST,
     NO_MEMORY,
     NOT_HTTP,
     PIPELINED,
@@ -47,6 +48,10 @@ LINGER_S = 2.0
 #: How long the application has to answer that a request came too slowly.
 GRACE_S = 5.0
 TELL_EVERY_S = 10.0
+#: How long a server that is told to stop waits for what a client that is connected may have sent by then.
+LEAVES_AFTER_S = 0.5
+#: How long it waits for the rest of a request that is there in part.
+LAST_BODY_S = 5.0
 RETRY_AFTER_S = 5
 
 
@@ -81,6 +86,13 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
         self._untold: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
+        self.is_leaving = False
+
+    def leave(self) -> None:
+        """Keep no connection beyond the request that comes or is being answered: the server is to be stopped."""
+        self.is_leaving = True
+        for connection in tuple(self._open):
+            connection.shutdown()
 
     def protocol(self, **given: Any) -> Connection:  # noqa: ANN401 - whatever uvicorn hands over
         """Make what speaks with one client; uvicorn gives the arguments."""
@@ -171,6 +183,8 @@ class Connection(HttpToolsProtocol):
         if not self._connections.admit(self):
             self._refuse(FULL)
             self.transport.close()  # at once: those who are too many may not stay
+        elif self._connections.is_leaving:
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -234,6 +248,8 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing(LARGE_HEADERS)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop_parsing(PIPELINED)
+        if sum(name == b"host" for name, _ in self.headers) != 1 and not self._is_of_old_http():
+            self._stop_parsing(NO_HOST)
         if not self._connections.may_ask(self) and self.url.partition(b"?")[0].decode("latin-1") not in MONITORING:
             self._stop_parsing(FULL)
         self._phase = BODY
@@ -241,6 +257,12 @@ class Connection(HttpToolsProtocol):
         self._overhead = 0
         self._surplus = FREE_PIECES * PIECE_BYTES
         super().on_headers_complete()
+        if self._connections.is_leaving:
+            self.cycle.keep_alive = False
+
+    def _is_of_old_http(self) -> bool:
+        """Return whether a request may name no host; one that names two is not known to be what others took it for."""
+        return self.parser.get_http_version() == "1.0" and all(name != b"host" for name, _ in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; half as much beside it is not too much, and tiny pieces may be few."""
@@ -276,6 +298,18 @@ class Connection(HttpToolsProtocol):
         self._unread_since = None
         self._settle()
 
+    def shutdown(self) -> None:
+        """End after the request that is being answered; where none is, one may be on its way."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LEAVES_AFTER_S, self._leave)
+        else:
+            self.cycle.keep_alive = False
+
+    def _leave(self) -> None:
+        """Close, unless a request has come meanwhile."""
+        if self._phase in {REQUEST, HEADERS} and not self.transport.is_closing():
+            self.transport.close()
+
     def look(self, now: float) -> None:
         """Close the connection if something takes too long."""
         if self._is_closing(now) or self._is_unread(now):
@@ -287,7 +321,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(SLOW_HEADERS)
         elif self._phase is BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
-        elif self._phase is BODY and age > self._limits.request_s:
+        elif self._phase is BODY and age > self._patience_s():
             self._hurry(age)
         elif self._phase is END and age > LINGER_S:
             self.transport.abort()
@@ -318,9 +352,14 @@ class Connection(HttpToolsProtocol):
     def _is_body_awaited(self) -> bool:
         return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
+    def _patience_s(self) -> float:
+        """Return how long a request may take to come."""
+        at_most = self._limits.request_s
+        return min(at_most, LAST_BODY_S) if self._connections.is_leaving else at_most
+
     def _hurry(self, age: float) -> None:
         """Have the application answer that the request came too slowly; close it when that does not happen."""
-        if self.cycle.response_started or age > self._limits.request_s + GRACE_S:
+        if self.cycle.response_started or age > self._patience_s() + GRACE_S:
             self.end(SLOW_BODY)
         else:
             self._have_refused(SLOW_BODY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hmac import compare_digest
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -23,8 +23,8 @@ _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID})
 class Health:
     """Handlers that monitoring calls; none shows a secret or a tenant's data."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, is_leaving: Callable[[], bool]) -> None:
+        self._app, self._is_leaving = app, is_leaving
 
     async def healthz(self, request: Request) -> Response:
         """Say that the process answers and its loops go on; one that does not is a reason to restart it.
@@ -39,7 +39,12 @@ class Health:
         return JSONResponse({"status": "ok", **asked})
 
     async def readyz(self, _: Request) -> Response:
-        """Say whether loops go on, the engine works and the store can be used; broken plugins are only named."""
+        """Say whether loops go on, the engine works and the store can be used; broken plugins are only named.
+
+        A process that was told to stop says no, whatever still works: it is to be sent nothing more.
+        """
+        if self._is_leaving():
+            return JSONResponse({"ready": False, "stopping": True}, status_code=503)
         ailing = _ailing(self._app.loops)
         engine = self._app.engine
         parts: dict[str, object] = {"engine": engine.is_alive, "store": True, "node": engine.node.may_work}

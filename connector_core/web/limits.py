@@ -29,6 +29,8 @@ FULL = Refusal("connections_full", HTTPStatus.SERVICE_UNAVAILABLE, "too many con
 LARGE_HEADERS = Refusal("headers_too_large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
 SLOW_HEADERS = Refusal("headers_too_slow", HTTPStatus.REQUEST_TIMEOUT, "headers too slow")
 NOT_HTTP = Refusal("not_http", HTTPStatus.BAD_REQUEST, "no HTTP request")
+#: A proxy may have taken the other of two (RFC 9112, section 3.2).
+NO_HOST = Refusal("not_one_host", HTTPStatus.BAD_REQUEST, "a request names one host")
 PIPELINED = Refusal("pipelined", HTTPStatus.BAD_REQUEST, "too many requests at once")
 SLOW_BODY = Refusal(TOO_SLOW)
 SILENT = Refusal("silent")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
@@ -34,6 +31,7 @@ from connector_core.web.console.visits import unguarded
 from connector_core.web.health import Health
 from connector_core.web.limits import Limits
 from connector_core.web.metrics import METRICS, BuildInfo, LoopGauges, OwnAddress, StoreGauges
+from connector_core.web.orderly_server import OrderlyServer
 from connector_core.web.public_path import PublicPath
 from connector_core.web.receive import Deliveries, Receiver
 from connector_core.web.request_bodies import BodyBudget
@@ -42,8 +40,13 @@ from connector_core.web.tidy_paths import TidyPaths
 BACKLOG = 1024
 
 
-def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
-    """Return the HTTP surface of an app; with a port for /metrics it is served there and nowhere else."""
+def build_web(
+    app: App, *, metrics_port: int | None = None, is_leaving: Callable[[], bool] = lambda: False
+) -> Starlette:
+    """Return the HTTP surface of an app; with a port for /metrics it is served there and nowhere else.
+
+    `/readyz` says no once the process `is_leaving`.
+    """
     app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock, app.statuses))
     app.metrics.registry.register(LoopGauges(app.loops))
     app.metrics.registry.register(BuildInfo(app.plugins, app.config.database))
@@ -55,7 +58,7 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
         log=app.log,
         delivery_log=app.delivery_log,
     )
-    health = Health(app)
+    health = Health(app, is_leaving)
     console, setup_links = build_console(app), setup_link_pages(app)
     callback = Callback(console, setup_links, app.engine.nudge)
     routes = [
@@ -100,7 +103,8 @@ def _is_for_machines(request: Request) -> bool:
 def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) -> None:
     """Start the app, serve until SIGTERM or SIGINT, stop the app. `ready` is told the address once it is open.
 
-    What is not stopped by `engine.stop_deadline` after the signal is left behind: `leave` ends the process.
+    For `server.drain` after the signal it serves on. What is not stopped `engine.stop_deadline` later is left behind:
+    `leave` ends the process.
 
     Raises:
         ConfigError: the address cannot be listened on, or the console would be open to the public.
@@ -108,10 +112,11 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
     refuse_start(app.config)
     listeners = _listeners(app.config.server)
     metrics_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
-    limits = _limits(app)
+    limits, drain_s = _limits(app), app.config.server.drain.total_seconds()
+    connections = Connections(limits, app.metrics, app.log)
     config = uvicorn.Config(
-        build_web(app, metrics_port=metrics_port),
-        http=Connections(limits, app.metrics, app.log).protocol,  # type: ignore[arg-type]  # is called, no more
+        build_web(app, metrics_port=metrics_port, is_leaving=lambda: connections.is_leaving),
+        http=connections.protocol,  # type: ignore[arg-type]  # is called, no more
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -122,7 +127,7 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=max(1, int(app.config.engine.stop_deadline_s / 2)),  # the rest is for the app
     )
-    deadline = StopDeadline(app.config.engine.stop_deadline_s, leave)
+    deadline = StopDeadline(drain_s + app.config.engine.stop_deadline_s, leave)
     try:
         app.start()
         gc.collect()
@@ -131,7 +136,9 @@ def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) 
         if metrics_port is not None:
             app.log.info("serving_metrics", host=app.config.server.metrics.host, port=metrics_port)
         ready(f"http://{bracketed(host)}:{port}")
-        _Server(config, hang_up=app.hang_up.wake, at_exit=deadline.begin).run(sockets=listeners)
+        OrderlyServer(config, connections, drain_s=drain_s, hang_up=app.hang_up.wake, at_exit=deadline.begin).run(
+            sockets=listeners
+        )
     finally:
         for listener in listeners:
             listener.close()
@@ -153,38 +160,6 @@ def _limits(app: App) -> Limits:
             fix="Allow the process more open files: LimitNOFILE= of the service, or ulimit -n.",
         )
     return limits
-
-
-class _Server(uvicorn.Server):
-    """A server that a signal ends without ending the process.
-
-    uvicorn raises a caught signal again once it has shut down, and the process would die before the app was stopped.
-    SIGHUP has the configuration file applied, and ends nothing.
-    """
-
-    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None], at_exit: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._hang_up, self._at_exit = hang_up, at_exit
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Let the time run in which everything has to be stopped."""
-        self._at_exit()
-        super().handle_exit(sig, frame)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Turn SIGTERM and SIGINT into an orderly exit, and SIGHUP into another look at the file."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._handle_hang_up)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
-        # The thread that handles signals is the one that serves: it must not wait for a file or a database.
-        self._hang_up()
 
 
 def _listeners(server: ServerSettings) -> list[socket.socket]:

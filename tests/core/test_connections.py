@@ -22,6 +22,7 @@ from connector_core.local_server import LocalServer
 from connector_core.metrics import Metrics
 from connector_core.web.connections import FREE_PIECES, MAX_HEADERS, MAX_PIPELINED, Connections
 from connector_core.web.limits import RESERVED_DESCRIPTORS, Limits, spare_descriptors
+from connector_core.web.request_bodies import REFUSED_FOR, TOO_SLOW
 from connector_core.web.waiting import Waiting
 from tests.support.faults.strangers_app import HOOK_SECRETS, hook_signature, open_app
 
@@ -448,23 +449,58 @@ def test_work_of_ours_is_not_held_against_a_client(server):
     assert "connector.refused_for" not in sending.cycle.scope["state"]
 
 
+def test_a_stop_waits_for_no_slow_body(server):
+    """Whoever sends it is answered, and the server need not cancel what reads it."""
+    one = server.connect()
+    one.data_received(POST)
+    server.pass_time(4)
+    server.connections.leave()
+
+    server.pass_time(2)
+
+    assert one.cycle.scope["state"][REFUSED_FOR] == TOO_SLOW
+    assert not one.cycle.keep_alive
+
+
 def test_too_many_headers_are_refused(server):
     """Their number counts beside their size, behind a body, too."""
     many = b"".join(b"A%d: b\r\n" % number for number in range(MAX_HEADERS + 1))
     before, behind = server.connect(), server.connect()
 
     before.data_received(GET[:-2] + many + b"\r\n")
-    behind.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + many)
+    behind.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + many)
 
     assert before.transport.written.startswith(b"HTTP/1.1 431 ")
     assert behind.transport.is_closed
     assert server.closed("headers_too_large") == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "headers", "is_taken"),
+    [
+        (b"GET / HTTP/1.1", b"", False),
+        (b"GET / HTTP/1.1", b"Host: x\r\n", True),
+        (b"GET / HTTP/1.1", b"Host: x\r\nHost: x\r\n", False),
+        (b"GET / HTTP/1.1", b"Host: x\r\nA: b\r\nhOST: y\r\n", False),
+        (b"GET / HTTP/1.0", b"", True),
+        (b"GET / HTTP/1.0", b"Host: x\r\nHost: y\r\n", False),
+    ],
+)
+def test_a_request_names_one_host(server, line, headers, is_taken):
+    """RFC 9112, section 3.2: a proxy in front may have gone by the other of two."""
+    one = server.connect()
+
+    one.data_received(line + b"\r\n" + headers + b"\r\n")
+
+    assert (one.cycle is not None) == is_taken
+    assert one.transport.written.startswith(b"" if is_taken else b"HTTP/1.1 400 ")
+    assert server.closed("not_one_host") == (None if is_taken else 1)
+
+
 def test_small_chunks_of_a_body_are_no_headers(server):
     """A body in chunks of a hundred bytes is taken, whatever its size."""
     one = server.connect()
-    one.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    one.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     for _ in range(1000):
         one.data_received(b"64\r\n" + b"x" * 100 + b"\r\n")
@@ -479,7 +515,7 @@ def test_a_body_in_tiny_pieces_costs_few_of_them(server, monkeypatch, chunk, at_
     handled = []
     monkeypatch.setattr(HttpToolsProtocol, "on_body", lambda *_: handled.append(1))
     one = server.connect()
-    one.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    one.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     for _ in range(50_000 // at_once):
         one.data_received(chunk * at_once)

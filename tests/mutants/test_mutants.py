@@ -127,6 +127,27 @@ def test_a_mistake_is_made_where_the_function_stands(path, monkeypatch, name, sa
     assert (box.is_full if hasattr(box, "item") else None, first([5]), first([])) == says
 
 
+def test_a_mistake_may_leave_out_the_only_super(path, monkeypatch):
+    """The function has a cell for it all the same."""
+    path.write_text(f"""{SOURCE}
+
+class Crate(Box):
+    def put(self, log, item):
+        if super().put(log, item):
+            self.is_put = True
+""")
+    module = load(path)
+    monkeypatch.setitem(sys.modules, "judged", module)
+    crate = module.Crate()
+    (mistake,) = (one for one in mutants(path) if one.name == "Crate.put: if super().put(log, item) -> True")
+
+    put_in(mistake, functions_of({str(path)}))
+    crate.put(SimpleNamespace(info=print), 1)
+
+    assert crate.is_put
+    assert not hasattr(crate, "item")
+
+
 CAUGHT, LIVES = Verdict(caught=True, by="a test"), Verdict(caught=False)
 
 

@@ -264,7 +264,8 @@ def put_in(mutant: Mutant, functions: Functions) -> None:
     whole = compile(mutant.tree(), str(mutant.path), "exec", dont_inherit=True)
     new = next(code for code in _codes(whole) if (code.co_qualname, code.co_firstlineno) == mutant.top)
     for function in functions[(str(mutant.path), *mutant.top)]:
-        function.__code__ = new
+        # A mistake may leave out the only `super()`, and with it the cell that the function has for its class.
+        function.__code__ = new.replace(co_freevars=function.__code__.co_freevars)
 
 
 def functions_of(paths: set[str]) -> Functions:
