@@ -111,7 +111,6 @@ def test_another_key_is_another_organization(person):
     person.page.get_by_label("Address of the hub").fill(other.url)
     person.page.get_by_label("Organization key").fill(other.key)
     person.click("Test connection")
-    person.sees("Connected to")
     person.sees("All 5 checks passed")
     other.stop()
     person.click("Test connection")
