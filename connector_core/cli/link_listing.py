@@ -15,13 +15,18 @@ from connector_core.cli.output import counted, print_json, print_rows
 from connector_core.contract.errors import ConfigError
 from connector_core.reading import Reader
 from connector_core.store import LinkState
+from connector_core.words.link_status import word_of
 
 if TYPE_CHECKING:
     from connector_core.linking.rebuild import Rebuilt
 
 
 @click.group(invoke_without_command=True)
-@click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in LinkState]),
+    help="Only those in this state; paused has those that were unlinked, too.",
+)
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
 @click.option("--organization", help="Only those of this organization.")
@@ -48,7 +53,9 @@ def links(  # noqa: PLR0913 - one argument an option
             require_organization(reader, organization)
         if failed:
             found = [
-                link for link in reader.operations.failed(integration) if organization in {None, link.organization}
+                link
+                for link in reader.operations.failed(integration)
+                if organization in {None, link.organization} and not link.status.is_unlinked
             ][: limit + 1]
         else:
             found = reader.store.links.find(
@@ -62,8 +69,9 @@ def links(  # noqa: PLR0913 - one argument an option
             {**row(link), "reason": link.status.reason, "fix": fix_in_terminal(link)}
             for link in map(reader.registry.worded, found)
         ]
-    if not (failed or as_json):
-        rows = [row(link) for link in found]
+    if not as_json:
+        listed = rows if failed else [row(link) for link in found]
+        rows = [{**one, "state": word_of(link.status)} for one, link in zip(listed, found, strict=True)]
     is_narrowed = state is not None or integration is not None or organization is not None
     print_rows(rows, as_json=as_json, empty=_no_links(failed=failed, is_narrowed=is_narrowed))
     if is_cut:

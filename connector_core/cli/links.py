@@ -15,7 +15,8 @@ from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
-from connector_core.store import DISCARDED, NO_TICKET, Link, StoredComment
+from connector_core.store import DISCARDED, Link, LinkState, LinkStatus, StoredComment
+from connector_core.words.link_status import word_of
 from connector_core.words.timeline import Detail, Told, told
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         )
         return
     for link, timeline, comments in stories:
-        without = "no ticket" if link.status.code == NO_TICKET else "no ticket yet"
+        without = "no ticket yet" if link.status.gets_a_ticket else "no ticket"
         ticket = link.ticket.key if link.ticket else without
         click.secho(shown(f"Link {link.id}: {link.incident.id} ↔ {ticket}"), bold=True)
         click.echo(shown(f"  {' '.join(link.incident.title.split())}"))
@@ -105,9 +106,11 @@ def discard(
         found = _chosen(app, names, integration, organization)
         for link in found:
             reason = app.registry.worded(link).status.reason
-            what = f"link {link.id} ({link.incident_id}): {link.status.state} {reason}".strip()
+            what = f"link {link.id} ({link.incident_id}): {word_of(link.status)} {reason}".strip()
             if yes:
-                click.echo(f"Given up, now {app.operations.discard(link)}: {what}")
+                after = app.operations.discard(link)
+                word = word_of(LinkStatus(after, DISCARDED)) if after is LinkState.PAUSED else after
+                click.echo(f"Given up, now {word}: {what}")
             else:
                 click.echo(f"Would be given up: {what}")
     if not yes:
@@ -182,7 +185,8 @@ def _story(reader: Reader, link: Link) -> tuple[Link, list[Told], list[StoredCom
 def _standing(link: Link) -> list[str]:
     """Say where a link stands, since when, what happens next and what to do."""
     status = link.status
-    lines = [f"{status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}Z" if status.since else status.state.value]
+    word = word_of(status)
+    lines = [f"{word} since {status.since:%Y-%m-%d %H:%M:%S}Z" if status.since else word]
     if status.reason:
         lines.append(f"{status.reason} [{status.code}]")
     if status.next_try is not None:

@@ -22,6 +22,7 @@ from connector_core.registry.entry import Entry
 from connector_core.secrets import LOST_KEY_FIX
 from connector_core.store import Backlog, Breaker, IntegrationRecord, LinkState
 from connector_core.words.advice import fix_in_terminal, for_terminal, joined
+from connector_core.words.link_status import OF_MANY
 
 _WITHOUT_KEY = (
     "The secret key is not set here, or is not that of the database: webhooks, the end of authorizations, sources"
@@ -216,4 +217,4 @@ def _age(since: datetime | None, now: datetime) -> str:
 
 
 def _counts(links: dict[str, int]) -> str:
-    return ", ".join(f"{state}: {count}" for state, count in sorted(links.items()) if count)
+    return ", ".join(f"{OF_MANY.get(state, state)}: {count}" for state, count in sorted(links.items()) if count)

@@ -231,4 +231,4 @@ def _summary(tried: Sequence[Tried], days: int) -> str:
     parts = ", ".join(f"{count} to {name}" for name, count in numbers.items())
     others = sum(one.is_other for one in tried)
     among = f"{counted(len(tried), 'incident')} in the last {counted(days, 'day')}"
-    return f"{among}: {parts}. {others} would have gone elsewhere."
+    return f"{among}: {parts}. {others} of them went elsewhere."

@@ -72,16 +72,19 @@ class Conditions(Record):
             and (self.title is None or _folded(self.title) in _folded(incident.title))
         )
 
+    @property
+    def parts(self) -> Sequence[tuple[str, str]]:
+        """Each condition in words, and the text that it asks for, empty where it asks for none."""
+        urgency = f"priority is {self.priority}" if self.priority else ""
+        if self.priority_at_least:
+            urgency = f"priority is {self.priority_at_least} or higher"
+        texts = (self.space, "", self.device_model, self.title)
+        said = zip(("space is", urgency, "device model is", "title contains"), texts, strict=True)
+        return [(words, text) for words, text in said if words and text is not None] or [("any incident", "")]
+
     def __str__(self) -> str:
         """Say it in words: `priority is critical and title contains "printer"`."""
-        said = [
-            f'space is "{self.space}"' if self.space is not None else "",
-            f"priority is {self.priority}" if self.priority is not None else "",
-            f"priority is {self.priority_at_least} or higher" if self.priority_at_least is not None else "",
-            f'device model is "{self.device_model}"' if self.device_model is not None else "",
-            f'title contains "{self.title}"' if self.title is not None else "",
-        ]
-        return " and ".join(filter(None, said)) or "any incident"
+        return " and ".join(f'{words} "{text}"' if text else words for words, text in self.parts)
 
 
 class RoutingRule(Record):

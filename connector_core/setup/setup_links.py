@@ -87,7 +87,7 @@ class SetupLinks:
 
 def _no_longer_good() -> ConfigError:
     return ConfigError(
-        "This link is no longer good: it was used, or its time is over.",
+        "This link no longer works: it was used or has expired.",
         code="handover_over",
         fix="Ask the person who sent it for a new one.",
     )

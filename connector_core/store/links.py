@@ -28,6 +28,7 @@ from connector_core.store.records import (
     Link,
     LinkState,
     LinkStatus,
+    Nuance,
     OpenTickets,
     Progress,
     Rest,
@@ -180,6 +181,8 @@ def compare(db: Connection, link_id: int, now: datetime) -> None:
 
 def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
     """Let a person have a link tried again, whatever stopped it; `settings` are for a ticket that was never made."""
+    unlinked = "SELECT 1 FROM link WHERE id = ? AND code = ? AND ticket IS NOT NULL"
+    was_unlinked = db.execute(unlinked, (link_id, DISCARDED)).fetchone() is not None
     if settings is not None:
         db.execute(
             "UPDATE link SET settings = ? WHERE id = ? AND ticket IS NULL AND attempted_at IS NULL",
@@ -194,7 +197,8 @@ def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, o
     _write_again(db, link_id)
     looks.look_again(db, link_id)
     audit.note_link(db, Act.RETRIED, link_id)
-    timeline.append(db, link_id, (TimelineEntry(TimelineKind.RESUMED, "connector", now),))
+    values = {"why": Nuance.LINKED_AGAIN} if was_unlinked else {}
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.RESUMED, "connector", now, values),))
     lanes.wake(db, link_id, now)
 
 

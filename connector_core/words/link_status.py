@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector_core.contract.models import IncidentStatus
-from connector_core.store.records import DISCARDED, NO_TICKET, Link
+from connector_core.store.records import DISCARDED, NO_TICKET, Link, LinkState, LinkStatus
 from connector_core.words import earlier
 from connector_core.words.names import Names, filled
 
@@ -46,7 +46,15 @@ FIXES: Mapping[str, str] = {
     "ticket_unreadable": "It is retried automatically.",
 }
 
+#: What a state is called where links in it are counted or chosen: those that somebody unlinked are stored as paused.
+OF_MANY: Mapping[str, str] = {LinkState.PAUSED: "paused or unlinked"}
+_UNLINKED = "unlinked"
 _BECAUSE = "the incident is resolved"
+
+
+def word_of(status: LinkStatus) -> str:
+    """Return the state of one link in a word of ours, which each surface writes in its own way."""
+    return _UNLINKED if status.is_unlinked else status.state.value
 
 
 def reason_of(link: Link, names: Names) -> str:

@@ -111,6 +111,7 @@ NUANCES: Mapping[tuple[TimelineKind, str], Template] = {
     (TimelineKind.NO_TICKET, Nuance.NOT_OPENED_WHILE_ACTIVE): (
         "No ticket found in {desk}, and none is created: the incident was opened while the integration was not active."
     ),
+    (TimelineKind.RESUMED, Nuance.LINKED_AGAIN): ("Linked again by {by}.", "Linked again."),
     (TimelineKind.TICKET_UNCHANGEABLE, Nuance.NOT_TOLD): (
         "{field} not synced: it cannot be changed in {desk}, nor can a comment be added."
     ),

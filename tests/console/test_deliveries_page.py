@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 
 import pytest
 import requests
@@ -13,9 +14,10 @@ import requests_mock
 
 from connector_core import Delivery, RetryLater
 from connector_core.delivery_log import recorder
-from connector_core.store import LoggedFilter, NewEntry, Result, Way
+from connector_core.store import LoggedFilter, NewEntry, Preferences, Result, Way
 from connector_core.testing import MemoryDesk
 from tests.support.activation import activate
+from tests.support.pages import shown
 from tests.support.rows import sql
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
@@ -63,6 +65,26 @@ def link_up(served, ticket="77"):
         "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = 'T-77' WHERE integration_id = 'acme-desk'",
         *(shown, ticket),
     )
+
+
+def test_days_of_the_filter_are_those_of_the_zone_that_was_chosen(served, admin):
+    """In the list, in the export and in what a replay would send again; each says whose days they are."""
+    _, entry = send(served, delivery())
+    here = entry.at.date()
+
+    def found(day):
+        asked = f"since={day}&until={day}"
+        listed = f'href="/deliveries/{entry.id}"' in admin.get(f"/deliveries?{asked}").text
+        exported = bool(admin.get(f"/deliveries/export?as=json&{asked}").json())
+        return listed, exported, "1 delivery" in shown(admin.get(f"/deliveries/replay?way=in&{asked}").text)
+
+    in_utc = [found(here + timedelta(days=one)) for one in (0, 1)]
+    served.app.store.sessions.prefer("ada", Preferences("Pacific/Kiritimati"), served.clock.now())
+    there = [found(here + timedelta(days=one)) for one in (0, 1)]
+
+    assert in_utc == [(True, True, True), (False, False, False)]
+    assert there == [(False, False, False), (True, True, True)]
+    assert "To (Pacific/Kiritimati)" in shown(admin.get("/deliveries").text)
 
 
 def test_an_accepted_delivery_leads_to_its_link(served, admin):

@@ -280,7 +280,7 @@ def test_addresses_that_are_no_pages_show_the_frame_or_lead_to_one(visitor):
 
 
 def test_a_check_ends_on_a_page_that_stays_live(visitor):
-    """After Check now the address is that of the integration, which shows what comes in meanwhile."""
+    """After Check now the address is that of the integration, which shows what comes in; what was opened stays so."""
     visitor.log_in()
     visitor.open(PAGE)
 
@@ -288,5 +288,8 @@ def test_a_check_ends_on_a_page_that_stays_live(visitor):
 
     visitor.sees("Everything was checked; see Health.")
     assert visitor.path == PAGE
+    visitor.page.get_by_text("checks passed").click()
+    visitor.sees("Authorization works")
     visitor.stage.platform.open("Fan failed")
     visitor.sees("Fan failed")
+    visitor.sees("Authorization works")

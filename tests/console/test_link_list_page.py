@@ -156,6 +156,18 @@ def test_what_is_not_possible_is_left(served, admin):
     assert admin.post("/links", seen_on="/links", action="explode", **boxes).status_code == 404
 
 
+def test_what_waits_is_not_said_to_wait_for_someone(served, admin):
+    """It goes on by itself as soon as it is its turn; what is blocked does not."""
+    (link,) = served.app.store.links.find(integration_id="globex-desk")
+    with_ticket(served, link, "T-1", state="blocked", code="refused")
+
+    waiting = shown(admin.get("/unfinished?integration=acme-desk").text)
+    blocked = shown(admin.get("/unfinished?integration=globex-desk").text)
+
+    assert ("when someone acts" in waiting, "soon" in waiting) == (False, True)
+    assert "when someone acts" in blocked
+
+
 def test_several_are_unlinked(served, admin):
     """Each is told in its timeline."""
     link = served.app.store.links.find(integration_id="acme-desk", limit=1)[0]

@@ -98,7 +98,10 @@ def test_the_form_shows_what_is_set_but_no_secret(served, admin):
     for page in (form, admin.get("/notifications/acme").text, admin.get("/notifications").text):
         assert "T0K3N-of-the-hook" not in page
         assert HOOK_SECRET not in page
-    assert "https://hooks.example.com/…" in shown(admin.get("/notifications/acme").text)
+    page = shown(admin.get("/notifications/acme").text)
+    assert "https://hooks.example.com/…" in page
+    assert "Access has expired or was revoked; changes have been waiting for long, and all clear." in page
+    assert "Last accepted" in page
 
 
 @pytest.mark.parametrize(("fields", "said"), [

@@ -99,7 +99,8 @@ def test_rules_are_put_together_moved_and_saved(served, admin):
     assert "by ada" in shown(admin.get(PAGE).text)
     audit = admin.get("/audit").text
     assert 'href="/routing/acme"' in audit
-    assert "Acme/Berlin" in shown(audit)
+    assert '1. space is "Acme/Berlin" and priority is high or higher: no ticket' in shown(audit)
+    assert '"when"' not in shown(audit)
 
 
 def test_a_rule_is_edited_in_its_place_moved_down_and_removed(served, admin):
@@ -122,6 +123,29 @@ def test_a_rule_is_edited_in_its_place_moved_down_and_removed(served, admin):
     assert len(in_force(served)) == 2
 
 
+def test_a_pressed_button_is_where_one_goes_on(served, admin):
+    """With fifty rules nobody searches: a moved rule has the focus, an edited one its form, a trial is in sight."""
+    use(served, *({"when": {"title": f"t{number}"}, "to": []} for number in range(50)))
+    page = admin.get(PAGE).text
+    verbs = ("up-40", "up-2", "down-49", "down-1", "remove-7", "edit-40")
+
+    tags = [re.findall(r"<[^>]* autofocus[^>]*>", press(admin, page, verb)) for verb in verbs]
+
+    found = [re.search(r'(?:value|id)="([^"]+)"', tag)[1] for (tag,) in tags]
+    assert found == ["up-39", "down-1", "up-50", "down-2", "edit-7", "space"]
+    assert "autofocus" not in page
+    assert f'formaction="{PAGE}#tried"' in page
+
+
+def test_names_of_places_are_read_in_their_order(served, admin):
+    """Right-to-left names keep to their part of a path, whatever stands beside them."""
+    use(served, {"when": {"space": "Acme/\u05d1\u05d9\u05ea/\u0628\u064a\u062a 4", "title": "printer"}, "to": []})
+
+    page = html.unescape(admin.get(PAGE).text)
+
+    assert '"Acme/<bdi>\u05d1\u05d9\u05ea</bdi>/<bdi>\u0628\u064a\u062a 4</bdi>" and title contains' in page
+
+
 def test_what_would_have_gone_where_is_shown_before_it_is_saved(served, admin):
     """Incidents of the last thirty days by the rules on the page, beside where they are; nothing changes."""
     tell(served, "inc-old", opened_at=served.clock.now() - timedelta(days=31))
@@ -134,7 +158,7 @@ def test_what_would_have_gone_where_is_shown_before_it_is_saved(served, admin):
     assert "2 incidents in the last 30 days" in text
     assert "1 to acme-desk" in text
     assert "1 to no ticket" in text
-    assert "2 would have gone elsewhere." in text
+    assert "2 of them went elsewhere." in text
     assert "inc-old" not in text
     assert "no rule matches" in text
     assert in_force(served) == []

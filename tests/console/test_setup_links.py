@@ -40,7 +40,7 @@ def test_somebody_else_authorizes_access(person, browser):
         helper.authorize()
         helper.sees("Done, thank you")
         helper.page.goto(link)
-        helper.sees("no longer good")
+        helper.sees("it was used or has expired")
         helper.open("/")
         helper.is_at("Sign in")
 
@@ -70,4 +70,4 @@ def test_a_link_that_never_was(visitor):
     """An invented link looks like one that was used."""
     visitor.open("/hand-over/invented")
 
-    visitor.sees("no longer good")
+    visitor.sees("it was used or has expired")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from unittest.mock import Mock
 
 import pytest
 import requests
 
-from connector_core import ConfigError, RetryLater
+from connector_core import ConfigError, Grant, RetryLater
 from connector_core.setup.setup_links import GOOD_FOR
+from connector_core.store import Actor, Via
+from connector_core.store.acting import acting
 from tests.support.own_desk import OwnDesk
+from tests.support.pages import shown
 from tests.support.served import Served, Visitor
 
 ANSWERS = {"address": "https://acme.example.test", "token": "a good token"}
-CLOSED = "no longer good"
+CLOSED = "it was used or has expired"
 
 
 @pytest.fixture
@@ -128,6 +132,41 @@ def test_what_is_refused_uses_no_link_up(served):
     assert answers(served) == {}
     assert "Done, thank you" in send(served, path, {key: f"\0{value}\0" for key, value in ANSWERS.items()}).text
     assert answers(served) == ANSWERS  # NUL is dropped
+
+
+def test_whoever_comes_second_is_told_what_is_there_already(served):
+    """What is answered is not called empty, the link stays good, and the secret is asked for again after a conflict."""
+    path = link(served)
+    version = re.search(r'name="form_version" value="(\d+)"', requests.get(served.url + path, timeout=20).text)[1]
+    served.app.setup.answer("helpdesk", ANSWERS)
+
+    same = send(served, path, {"address": ANSWERS["address"], "token": ""})
+    with acting(Actor("bob", Via.CONSOLE, served.clock.now())):
+        served.app.setup.answer("helpdesk", {"token": "bob's own token"})
+    other = send(served, path, {"address": ANSWERS["address"], "token": "a third token", "form_version": version})
+
+    assert (same.status_code, other.status_code) == (422, 422)
+    assert "Nothing is different from what is saved." in shown(same.text)
+    assert "Nothing was entered" not in shown(same.text)
+    assert "enter secrets again" in shown(other.text)
+    assert "a third token" not in other.text
+    assert answers(served)["token"] == "bob's own token"
+    assert "Done, thank you" in send(served, path).text
+    assert "Nothing to do here" in send(served, path).text
+
+
+def test_a_link_to_authorize_says_that_access_is_there(served):
+    """Whoever opens it after somebody else did it authorizes again only if that is wanted."""
+    served.app.setup.answer("helpdesk", ANSWERS)
+    path = link(served, step="authorize")
+    said = "Access is authorized already."
+
+    before = requests.get(served.url + path, timeout=20).text
+    served.app.store.grants.save("helpdesk", Grant(headers={}, account_id="1", account_name="Desk Agent"))
+    after = requests.get(served.url + path, timeout=20).text
+
+    assert (said in before, said in after) == (False, True)
+    assert "Desk Agent" not in after
 
 
 def test_what_a_form_names_besides_is_not_heard(served):

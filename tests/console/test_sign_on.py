@@ -358,6 +358,24 @@ def test_hostile_names_are_a_line_of_text(served, guest, forger):
     assert latest(served).by.name.isprintable()
 
 
+def test_what_is_wrong_is_said_of_what_was_tried(served, guest, forger):
+    """A password is marked as wrong where one was; who came by single sign-on goes on there, unless it is down."""
+    main = r'class="(?:button )?main wide"[^>]*>([^<]+)<'
+    guest.get("/")
+    forger.request = query_of(guest.start().headers["location"])
+    declined = guest.back(error="access_denied", state=forger.request["state"]).text
+    wrong = guest.session.post(f"{served.url}/login", data={"name": "ada", "password": "x"}, timeout=20).text
+    forger.answers = {"/.well-known/openid-configuration": DOWN["refuses"]}
+    served.clock.forward(HOUR)
+    down = guest.start().text
+
+    pages = (declined, down, wrong)
+    assert [re.findall(main, page) for page in pages] == [["Sign in with Example"], ["Sign in"], ["Sign in"]]
+    assert ["aria-invalid" in page for page in pages] == [False, False, True]
+    assert re.search(r'id="password"[^>]* autofocus', wrong)
+    assert not re.search(r'id="password"[^>]* autofocus', declined)
+
+
 def test_answers_to_nothing_keep_nobody_out(served, guest, forger):
     """Any page may lead a browser here: what it did not begin is refused, and is no try of its address's."""
     other = Visitor(served.url)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,6 +167,38 @@ def test_the_second_sees_the_change_of_the_first(served, admin, name):
     saved = admin.session.post(served.url + form.to, data=anyway, timeout=20, allow_redirects=False)
     assert saved.status_code == 303
     assert form.now(served.app) == form.values[1]
+
+
+def test_what_one_did_not_touch_is_told_from_what_one_changed(served, admin):
+    """A form sends all of its values: one that is as it was when it was opened is no wish, and saving undoes theirs."""
+    page = FORMS["rules"].page
+    by_bob(served, lambda app: rules(app, Direction.BOTH))
+    sent = {**form_with(admin.get(page).text, "form_version", "title.direction"), "description.direction": "off"}
+    by_bob(served, lambda app: rules(app, Direction.FROM_TICKET))
+
+    asked = admin.session.post(f"{served.url}{page}", data=sent, timeout=20, allow_redirects=False)
+
+    assert asked.status_code == 409
+    assert "not changed by you; saving yours undoes their change" in shown(asked.text)
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_rules_of_routing_are_compared_in_full(served, admin, number):
+    """One rule a line: those of before, if the log has them whole, those of now, and all of one's own."""
+    first = [{"when": {"title": f"old {one}"}, "to": []} for one in range(number)]
+    app = served.app
+    app.routing.save("acme", understood(first), "bob", app.routing.present("acme"))
+    sent = form_with(admin.get("/routing/acme").text, "form_version", "rules")
+    mine = json.dumps([{"when": {"title": f"mine {one}"}, "to": []} for one in range(40)])
+    by_bob(served, lambda app: routing(app, {"when": {"title": "theirs"}, "to": "helpdesk"}))
+
+    asked = admin.post("/routing/acme", **{**sent, "act": "save", "rules": mine})
+
+    before, theirs, own = re.findall(r"<td data-label[^>]*>(.*?)</td>", asked.text, re.DOTALL)
+    assert (asked.status_code, theirs.count("helpdesk")) == (409, 1)
+    assert html.unescape(before) == ('1. title contains "old 0": no ticket' if number == 1 else "too long to show here")
+    assert '40. title contains "mine 39": no ticket' in html.unescape(own)
+    assert own.count("\n") == 39
 
 
 def test_a_third_change_is_asked_about_again(served, admin):

@@ -91,3 +91,17 @@ def test_which_changes_a_source_cannot_take_is_said_before_one_is_made(run, is_s
     assert (LIMITS in row["not_accepted"]) is (row["not_accepted"] != "") is is_said
     assert ("accepts no change of the title: it stays on the ticket" in rules) is is_said
     assert (LIMITS in json.loads(run("sources", "list", "--json").stdout)[0]["not_accepted"]) is is_said
+
+
+def test_an_unlinked_pair_is_not_called_paused(run):
+    """Nor does it need anybody; JSON keeps the state and has the code beside it."""
+    run("unlink", "1", "--yes")
+
+    assert "unlinked" in run("links").stdout
+    assert "paused" not in run("links").stdout
+    assert "unlinked since" in run("explain", "1").stdout
+    assert "no ticket yet" not in run("explain", "1").stdout
+    assert run("links", "--failed").stdout == "Nothing failed, and nothing needs attention.\n"
+    assert "paused or unlinked: 1" in run("status").stdout
+    (row,) = json.loads(run("links", "--state", "paused", "--json").stdout)
+    assert (row["state"], row["code"]) == ("paused", "discarded")

@@ -118,7 +118,7 @@ def test_a_trial_says_what_would_have_gone_where(path, tmp_path):
         ("inc-1", 1, ["desk"], ["desk"], False),
         ("inc-2", 3, ["it", "desk"], ["desk"], True),
     ]
-    assert "3 incidents in the last 40 days: 3 to desk, 2 to it. 2 would have gone elsewhere." in table
+    assert "3 incidents in the last 40 days: 3 to desk, 2 to it. 2 of them went elsewhere." in table
     assert "There are no rules" in run(path, "show", "acme")
 
 

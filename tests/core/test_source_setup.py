@@ -427,7 +427,7 @@ def test_a_set_up_link_leads_to_a_step_of_a_source(app):
         with pytest.raises(ConfigError, match="no step"):
             setup_links.make("acme", step, "ada", of_source=True)
     app.source_setup.remove("acme")
-    with pytest.raises(ConfigError, match="no longer good"):
+    with pytest.raises(ConfigError, match="it was used or has expired"):
         setup_links.opened(token)
 
 

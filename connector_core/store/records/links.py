@@ -30,8 +30,8 @@ class LinkState(StrEnum):
 
     In sync: both sides agree. Differs: nothing waits, and both sides differ in a field, by a setting or since one of
     them does not take the change. Waiting: it will be tried again by itself. Blocked: a person has to mend something.
-    Conflict: a person has to choose a value. Paused: a person or a guard stopped it. Gone: the ticket is no longer
-    there.
+    Conflict: a person has to choose a value. Paused: a person or a guard stopped it; so is a pair that somebody
+    unlinked. Gone: the ticket is no longer there.
     """
 
     IN_SYNC = "in_sync"
@@ -72,6 +72,16 @@ class LinkStatus:
     since: datetime | None = None
     next_try: datetime | None = None
     attempts: int = 0
+
+    @property
+    def is_unlinked(self) -> bool:
+        """Whether somebody gave it up: nothing is synced, and no ticket is made."""
+        return self.state is LinkState.PAUSED and self.code == DISCARDED
+
+    @property
+    def gets_a_ticket(self) -> bool:
+        """Whether one that has no ticket will have one."""
+        return self.code not in {NO_TICKET, DISCARDED}
 
 
 @dataclass(frozen=True)

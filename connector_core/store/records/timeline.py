@@ -85,6 +85,7 @@ class Nuance(StrEnum):
     NO_COMMENTS = "no_comments"
     FOLLOWED = "followed"
     BY_MARK = "by_mark"
+    LINKED_AGAIN = "linked_again"
 
 
 @dataclass(frozen=True)

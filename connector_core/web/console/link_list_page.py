@@ -41,7 +41,8 @@ SORTS = {
 ACTIONS = {
     "retry": Confirmation(
         "Retry",
-        "Each is retried at once. Where both sides are in sync, the ticket is read and compared.",
+        "Each is retried at once. Where both sides are in sync, the ticket is read and compared; what was unlinked is"
+        " linked again.",
         is_safe=True,
     ),
     "unlink": Confirmation(

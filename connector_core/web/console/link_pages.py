@@ -121,7 +121,8 @@ def act(visit: Visit) -> Response:
     if action in _ACTIONS:
         do, said = _ACTIONS[action]
         do(visit.app, link)
-        said = "compared" if action == "retry" and link.status.state.is_settled else said
+        if action == "retry":
+            said = _retried(link)
         return go(_back(visit, link) if action == "retry" else f"/links/{link.id}", said)
     winner, _, name = action.partition(":")
     if winner in set(Side) and name in set(FieldName):
@@ -137,6 +138,13 @@ _ACTIONS = {
     "who": (link_actions.ask_who, "history_read"),
     "unlink": (link_actions.unlink, "unlinked"),
 }
+
+
+def _retried(link: Link) -> str:
+    """Name what is said of another try: there is something to compare, or something to be done."""
+    if link.status.state.is_settled:
+        return "compared"
+    return "linked_again" if link.status.is_unlinked and link.ticket is not None else "retried"
 
 
 def _label(key: str) -> str:

@@ -19,6 +19,7 @@ from connector_core.web.console.people import SINGLE, People, User
 from connector_core.web.console.throttle import PER_ADDRESS, PER_DEVICE, PER_NAME, PER_NAME_THERE, Key, Throttle
 from connector_core.web.console.visits import Console, go, safe_next
 
+DOWN = 503  # the provider does not answer, and a password still does
 _LONGEST_NAME = 128  # longer ones are nobody's
 
 
@@ -76,7 +77,15 @@ class LoginPage:
         return response
 
     def _page(  # noqa: PLR0913 - by keyword, what the page shows
-        self, console: Console, request: Request, wanted: str, *, status: int = 200, error: str = "", name: str = ""
+        self,
+        console: Console,
+        request: Request,
+        wanted: str,
+        *,
+        status: int = 200,
+        error: str = "",
+        name: str = "",
+        by_sign_on: bool = False,
     ) -> Response:
         return console.pages.html(
             "login.html",
@@ -84,6 +93,8 @@ class LoginPage:
             wanted=wanted,
             error=error,
             name=name,
+            is_password_wrong=bool(error) and not by_sign_on,
+            goes_on_by_password=bool(error) and (not by_sign_on or status == DOWN),
             is_single=console.people.is_single,
             is_empty=console.people.is_empty,
             label="" if console.sign_on is None else console.sign_on.settings.label,
@@ -92,7 +103,7 @@ class LoginPage:
 
     def after_sign_on(self, console: Console, request: Request, wanted: str, status: int, error: str) -> Response:
         """Show the page to somebody whom single sign-on did not sign in."""
-        return self._page(console, request, wanted, status=status, error=error)
+        return self._page(console, request, wanted, status=status, error=error, by_sign_on=True)
 
 
 def _keys(request: Request, name: str, device: str | None) -> list[Key]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector_core.app import App
-from connector_core.contract.routing import RoutingRules, read
+from connector_core.contract.routing import read
 from connector_core.store import Overtaken, Subject
-from connector_core.web.console.setting_words import setting_words
+from connector_core.web.console.setting_words import rules_in_words, setting_words
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,17 @@ class Value:
     mine: str
     is_mine: bool
 
+    @property
+    def would_undo(self) -> bool:
+        """Whether saving sets it back to what it was, as forms do that send all that they show."""
+        return self.is_mine and self.mine == self.before
+
 
 def values(app: App, form: Mapping[str, str], overtaken: Overtaken) -> list[Value]:
     """Return every setting that somebody else changed, those that would be overwritten first."""
     about = overtaken.entries[0].about
     if about.subject is Subject.ROUTING:
-        return [_routing(app, about.organization, form)]
+        return [_routing(app, about.organization, form, overtaken.entries[0].changes["rules"][0])]
     words = setting_words(app, about)
     found: dict[str, Value] = {}
     for entry in overtaken.entries:
@@ -47,15 +52,15 @@ def values(app: App, form: Mapping[str, str], overtaken: Overtaken) -> list[Valu
     return sorted(found.values(), key=lambda value: not value.is_mine)
 
 
-def _routing(app: App, organization: str, form: Mapping[str, str]) -> Value:
+def _routing(app: App, organization: str, form: Mapping[str, str], before: str | None) -> Value:
     present = app.store.routing.in_force(organization)
+    theirs = rules_in_words(() if present is None else present.rules)
+    return Value("Rules", _written(before), theirs, _written(form.get("rules")), is_mine=True)
+
+
+def _written(rules: str | None) -> str:
+    """Say rules that are written as JSON; the audit log cuts what is long."""
     try:
-        mine = read(form.get("rules", ""))
+        return rules_in_words(() if rules is None else read(rules))
     except ValueError:
-        mine = ()
-    return Value("Rules", "", _rules(() if present is None else present.rules), _rules(mine), is_mine=True)
-
-
-def _rules(rules: RoutingRules) -> str:
-    lines = (f"{number}. {rule.when}: {', '.join(rule.to) or 'no ticket'}" for number, rule in enumerate(rules, 1))
-    return "; ".join(lines) or "no rules"
+        return "too long to show here"

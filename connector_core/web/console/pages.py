@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import TypeVar
@@ -19,6 +19,7 @@ from connector_core.contract.models import utc
 from connector_core.web.console.dates import zone_of
 from connector_core.web.console.words import WORDS, paragraphs, said
 from connector_core.web.public_path import in_page
+from connector_core.words.link_status import OF_MANY, word_of
 
 T = TypeVar("T")
 KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -77,7 +78,8 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
-    made.filters.update(lower_first=_lower_first, map_with=_map_with)
+    made.filters.update(lower_first=_lower_first, map_with=_map_with, path=_path)
+    made.filters.update(state_word=word_of, words_of_many=partial(_words, table={**WORDS, **OF_MANY}))
     made.globals.update(said=said)
     return made
 
@@ -99,6 +101,12 @@ def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
 def _lower_first(text: str) -> str:
     """Return a label as it stands inside a sentence."""
     return text[:1].lower() + text[1:]
+
+
+def _path(text: str) -> Markup:
+    """Write a path of names so that each keeps to its place, whichever direction it is read in."""
+    parts = (part if part.isascii() else Markup("<bdi>{}</bdi>").format(part) for part in text.split("/"))
+    return Markup("/").join(parts)
 
 
 def _map_with(values: Iterable[T], function: Callable[[T], str]) -> list[str]:

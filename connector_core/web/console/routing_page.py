@@ -43,6 +43,8 @@ class Draft:
     given: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None
     tried: Sequence[Tried] | None = None
+    #: The button that has the focus, as `act` names it: where whoever pressed one goes on.
+    focused: str = ""
 
 
 def show(visit: Visit) -> Response:
@@ -90,7 +92,18 @@ def _changed(visit: Visit, organization: str, draft: Draft, verb: str, number: s
         return Draft(_with(visit, organization, rules))
     if verb == "edit" and at >= 0:
         return Draft(rules, place=at + 1, given=_given(rules[at]))
-    return Draft(_rearranged(rules, verb, at))
+    changed = _rearranged(rules, verb, at)
+    return Draft(changed, focused=_next_button(verb, at + 1, len(changed)))
+
+
+def _next_button(verb: str, place: int, number: int) -> str:
+    """Name the button that goes on with what one did to a rule: it moves on, or the next one is looked at."""
+    match verb:
+        case "up":
+            return f"up-{place - 1}" if place > 2 else "down-1"  # noqa: PLR2004 - the second becomes the first
+        case "down":
+            return f"down-{place + 1}" if place + 1 < number else f"up-{number}"
+    return f"edit-{min(place, number)}"
 
 
 def _rearranged(rules: RoutingRules, verb: str, at: int) -> RoutingRules:
@@ -180,6 +193,7 @@ def _page(visit: Visit, organization: str, draft: Draft) -> Response:
         present=present,
         config_path=str(app.config.path),
         place=draft.place,
+        focused=draft.focused,
         given=draft.given,
         error=draft.problem,
         priorities=PRIORITIES,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connector_core.app import App
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.merge import ConflictRule, Direction
+from connector_core.contract.routing import RoutingRules, read
 from connector_core.contract.setup_steps import in_words
 from connector_core.setup.answering import looked_at
 from connector_core.store import About, Subject
@@ -57,12 +59,35 @@ class SettingWords:
         'IT help (10)'
         >>> SettingWords().text("rule: title", "to_ticket, ask")
         'to the ticket only, ask me'
+        >>> SettingWords().text("conditions", '["backlog", "test_failed"]')
+        'backlog, test failed'
+        >>> SettingWords().text("rules", '[{"when":{"title":"fan"},"to":["desk"]},{"to":[]}]').splitlines()
+        ['1. title contains "fan": desk', '2. any incident: no ticket']
         """
         if value is None:
             return "default" if key.startswith(_RULE) else "not set"
         if key.startswith(_RULE):
             return ", ".join(_WORDS.get(part, part) for part in value.split(", "))
+        if value.startswith("["):
+            return _listed(value)
         return in_words(value, self.labels.get((key.removeprefix(_DRAFT), value)))
+
+
+def rules_in_words(rules: RoutingRules) -> str:
+    """Return rules of routing, one a line."""
+    lines = (f"{number}. {rule.when}: {', '.join(rule.to) or 'no ticket'}" for number, rule in enumerate(rules, 1))
+    return "\n".join(lines) or "no rules"
+
+
+def _listed(value: str) -> str:
+    """Write a list that is stored as JSON: rules of routing, or words of ours; as it is where it was cut."""
+    try:
+        found = json.loads(value)
+        if all(isinstance(one, str) for one in found):
+            return ", ".join(found).replace("_", " ") or "none"
+        return rules_in_words(read(value))
+    except ValueError:
+        return value
 
 
 def setting_words(app: App, about: About) -> SettingWords:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
-from connector_core.contract.setup_steps import SetupStep
+from connector_core.contract.setup_steps import Answered, SetupStep
 from connector_core.engine.circuits import Circuit
 from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import Initiator, Sent
@@ -181,6 +181,9 @@ class SetupLinkPages:
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
             error = Problem("unanswered", "Nothing was entered.", "Fill it in, then click Update.")
+            if _is_answered(step, record):
+                text = "Nothing is different from what is saved."
+                error = Problem("unchanged", text, "Change it, then click Update. If it is right, close this page.")
             return self._page(console, request, setup_link, Shown(form, error, 422))
         try:
             with self._setup_links.using(request.path_params["token"]):
@@ -217,7 +220,12 @@ class SetupLinkPages:
             grant = console.app.store.grants.get(setup_link.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
             return console.pages.html(
-                "setup_link_authorize.html", shown.status, sites=sites, consent=plugin.info.consent, **shared
+                "setup_link_authorize.html",
+                shown.status,
+                sites=sites,
+                consent=plugin.info.consent,
+                is_authorized=console.app.registry.entry(setup_link.name).is_authorized(grant),
+                **shared,
             )
         step = self._step(setup_link)
         return console.pages.html(
@@ -240,8 +248,13 @@ def _without_names(error: Overtaken | FoundSeveral) -> Problem:
     return Problem(
         "overtaken",
         "Someone else answered this step meanwhile. Your answer is not saved yet.",
-        "Look at the answers, then click Update to save yours.",
+        "Look at the answers, enter secrets again, then click Update to save yours.",
     )
+
+
+def _is_answered(step: SetupStep, record: Answered) -> bool:
+    """Return whether somebody has answered a step already."""
+    return any(asked.key in record.answers or asked.key in record.secret_answers for asked in step.fields)
 
 
 def _authorizes(setup_link: SetupLink) -> bool:
@@ -254,4 +267,4 @@ def _made(visit: Visit, crumb: Crumb, mark: Mark, path: str) -> Response:
 
 
 def _closed(console: Console, error: ConnectorError) -> Response:
-    return console.pages.html("closed.html", 410, title="Nothing here", text=f"{error.message} {error.fix}")
+    return console.pages.html("closed.html", 410, title="Nothing to do here", text=f"{error.message} {error.fix}")

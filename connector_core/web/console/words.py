@@ -38,6 +38,7 @@ _SAID = {
     "removed": "The integration was removed. Tickets and incidents stay as they are.",
     "retried": "Retrying now.",
     "retried_all": "Retrying all of them now.",
+    "linked_again": "Linked again. Both sides are being compared.",
     "compared": "Both sides are being compared.",
     "checked": "Everything was checked; see Health.",
     "tested": "Saved and tested.",

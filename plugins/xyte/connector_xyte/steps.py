@@ -90,6 +90,7 @@ def _incidents(source: AnyXyteSource) -> SetupStep:
                 FieldKind.GROUP,
                 required=False,
                 rows=lambda: _spaces(source),
+                when_empty=texts.NO_SPACES,
             ),
         ),
         needs=frozenset({"organization_key"}),
@@ -129,6 +130,7 @@ def _spaces(source: AnyXyteSource) -> list[SetupField]:
             load=lambda: texts.SPACE_CHOICES,
             level=len(list(tree.upwards(name))) - 1,
             short_label=tree.spaces[name].name or name,
+            unanswered=texts.SPACE_ABOVE if tree.spaces[name].parent in tree.spaces else "",
         )
         for name in chosen
     ]

@@ -50,6 +50,10 @@ def test_spaces_are_asked_one_by_one(sandbox, clock):
 
     assert [row.label for row in rows][:2] == ["Acme", "Acme/Berlin"]
     assert {choice.value for choice in rows[0].load()} == {"include", "exclude"}
+    assert [row.unanswered for row in rows][:2] == ["", "as above"]
+    sandbox.organization.spaces.clear()
+    none = field_of(source, "incidents", "spaces")
+    assert (none.rows(), none.when_empty) == ([], "Xyte shows no spaces: all incidents are included.")
     with pytest.raises(ConfigError, match="not connected yet"):
         field_of(replace(source, settings=None), "incidents", "spaces").rows()
 

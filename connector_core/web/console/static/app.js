@@ -113,12 +113,14 @@ function stayLive() {
     const focused = region.contains(document.activeElement) ? document.activeElement : null;
     const address = focused?.getAttribute("href");
     const selected = [...region.querySelectorAll("input[type=checkbox]:checked")].map((box) => box.name);
+    const opened = [...region.querySelectorAll("details")].map((one) => one.open);
     region.innerHTML = now;
+    region.querySelectorAll("details").forEach((one, at) => { one.open ||= opened[at]; });
     for (const box of region.querySelectorAll("input[type=checkbox]")) box.checked = selected.includes(box.name);
     showTimes(region);
     offerCopying(region);
     if (focused) {
-      const again = [...region.querySelectorAll("a, button, input")].find((one) => one.getAttribute("href") === address && one.name === focused.name && one.textContent === focused.textContent);
+      const again = [...region.querySelectorAll("a, button, input, summary")].find((one) => one.getAttribute("href") === address && one.name === focused.name && one.textContent === focused.textContent);
       again?.focus({ preventScroll: true });
     }
   }
