@@ -10,7 +10,8 @@ from connector_core.clock import Clock
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.differences import Why, differences
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Action, Decision, Side, Sides, merge
 from connector_core.contract.models import (
     FieldName,
     TicketQuery,

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from connector_core.contract.merge import Base, Direction, Rules, incident_value, rule_of, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Base, Direction, Rules, rule_of
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot
 from connector_core.contract.shaping import Shaping
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector_core.contract.errors import RemoteError, TicketChanged, TicketGone
-from connector_core.contract.merge import incident_value, with_written
+from connector_core.contract.field_values import incident_value, with_written
 from connector_core.contract.models import FieldName, Receipt, TicketSnapshot, WriteFields
 from connector_core.kit.answers import FieldsRefused
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector_core.contract.merge import Agreed, Base, Side, agreed_at_creation, incident_value, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Agreed, Base, Side, agreed_at_creation
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot
 
 #: Of what somebody typed or a table holds.

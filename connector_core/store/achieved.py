@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from connector_core.contract.merge import Agreed, incident_value, with_value
+from connector_core.contract.field_values import incident_value, with_value
+from connector_core.contract.merge import Agreed
 from connector_core.contract.models import FieldName, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from connector_core.contract.merge import incident_value, with_value
+from connector_core.contract.field_values import incident_value, with_value
 from connector_core.contract.models import Comment, EventType, Incident, IncidentEvent, IncidentStatus
 from connector_core.contract.times import AHEAD, with_believed_times
 from connector_core.store import (

@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Agreed, Side, as_they_are
 from connector_core.contract.models import FieldName, Site
 from connector_core.store import (
     achieved,

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connector_core.contract.errors import RetryLater, TicketChanged
-from connector_core.contract.merge import Direction, rule_of, ticket_value, with_value
+from connector_core.contract.field_values import ticket_value, with_value
+from connector_core.contract.merge import Direction, rule_of
 from connector_core.contract.models import (
     EventType,
     FieldName,

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketChanged
+from connector_core.contract.field_values import ticket_value, with_written
 from connector_core.contract.lengths import shorten
-from connector_core.contract.merge import Action, Agreed, Decision, Side, agreed_as_is, ticket_value, with_written
+from connector_core.contract.merge import Action, Agreed, Decision, Side, agreed_as_is
 from connector_core.contract.models import (
     CloseTicket,
     EventType,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
+from connector_core.contract.field_values import incident_value, with_value
 from connector_core.contract.merge import (
     Action,
     Agreed,
@@ -17,9 +18,7 @@ from connector_core.contract.merge import (
     Sides,
     agreed_at_creation,
     agreed_at_finding,
-    incident_value,
     merge,
-    with_value,
 )
 from connector_core.contract.models import FieldChange
 

@@ -23,6 +23,7 @@ from connector_core import (
     UnreadableTicket,
     hookimpl,
 )
+from connector_core.contract.field_values import with_written
 from connector_core.contract.merge import (
     Action,
     Agreed,
@@ -34,7 +35,6 @@ from connector_core.contract.merge import (
     agreed_at_finding,
     as_they_are,
     merge,
-    with_written,
 )
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk

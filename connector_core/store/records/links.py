@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from connector_core.contract.merge import Agreed, incident_value, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Agreed
 from connector_core.contract.models import Absence, AbsenceKind, FieldName, Incident, TicketComment, TicketSnapshot
 from connector_core.store.records.comments import CommentsSeen, CommentStep
 from connector_core.store.records.timeline import StoredEntry, TimelineEntry

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from connector_core.contract.merge import Side, incident_value, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
 from connector_core.store import DISCARDED, NEEDS_AUTHORIZATION, REPLACEABLE, Link, LinkFilter, LinkState

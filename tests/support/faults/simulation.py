@@ -20,7 +20,8 @@ import structlog
 
 from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
-from connector_core.contract.merge import Side, Sides, incident_value, merge, ticket_value
+from connector_core.contract.field_values import incident_value, ticket_value
+from connector_core.contract.merge import Side, Sides, merge
 from connector_core.polling.reconcile import OK
 from connector_core.store import NO_TICKET, LinkState
 from connector_core.words.advice import advice_on
