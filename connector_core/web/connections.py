@@ -258,7 +258,7 @@ class Connection(HttpToolsProtocol):
         self._surplus = FREE_PIECES * PIECE_BYTES
         super().on_headers_complete()
         if self._connections.is_leaving:
-            self.cycle.keep_alive = False
+            self._close_after_answer()
 
     def _is_of_old_http(self) -> bool:
         """Return whether a request may name no host; one that names two is not known to be what others took it for."""
@@ -303,7 +303,13 @@ class Connection(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.loop.call_later(LEAVES_AFTER_S, self._leave)
         else:
+            self._close_after_answer()
+
+    def _close_after_answer(self) -> None:
+        if self.cycle.keep_alive:
             self.cycle.keep_alive = False
+            # uvicorn says so by itself from 0.53 on only, and a client that is not told sends into a closed connection.
+            self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
     def _leave(self) -> None:
         """Close, unless a request has come meanwhile."""

@@ -163,6 +163,66 @@ def test_each_claim_makes_the_former_one_worthless(lanes):
     assert lanes.store.links.record(new, done, lanes.clock.now())
 
 
+def test_only_who_holds_a_lane_begins_a_write(lanes):
+    """Until when it may be under way is noted of that lane alone, which the next holder is told."""
+    lanes.make(0, 0)
+    one, other = lanes.claim()
+    begins = Progress(calling_until=lanes.in_s(30))
+
+    for stale in (replace(one, fence=one.fence - 1), replace(one, boot="other"), replace(one, link_id=99)):
+        assert not lanes.store.links.record(stale, begins, lanes.clock.now())
+    assert lanes.store.links.record(one, begins, lanes.clock.now())
+
+    for link_id in (one.link_id, other.link_id):
+        lanes.store.lanes.take_over(LeftLane(link_id, "boot", NodeEnd.SILENT, None), lanes.in_s(30))
+    again = {claim.link_id: claim.calling_until for claim in lanes.claim(boot="other")}
+    assert again == {other.link_id: None}
+    lanes.clock.forward(30)
+    assert lanes.ids(boot="other") == [one.link_id]
+
+
+@pytest.mark.parametrize(("ends_in_s", "is_kept"), [(30, True), (0, False), (-1, False)])
+def test_a_write_of_an_earlier_holder_outlives_the_next_one(lanes, ends_in_s, is_kept):
+    """As long as it may still arrive; those of whoever gives the lane back have ended."""
+    lanes.make(0)
+    (claim,) = lanes.claim()
+    until = lanes.in_s(ends_in_s)
+
+    lanes.rest(replace(claim, calling_until=until), due=lanes.in_s(0))
+
+    (again,) = lanes.claim()
+    assert again.calling_until == (until if is_kept else None)
+
+
+def test_what_is_held_counts_where_nobody_says_what_runs(lanes):
+    """By what the database says."""
+    lanes.make(0, 0, 0)
+    lanes.claim(1)
+
+    assert len(lanes.claim(8, per_integration=2, running=None)) == 1
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_an_integration_is_asked_for_each_of_its_lanes(lanes, allowed):
+    """Whether it may have one more."""
+    lanes.make(0, 0, 0)
+    left = iter([True] * allowed)
+
+    assert len(lanes.claim(turns=lambda: lambda _: next(left, False))) == allowed
+
+
+def test_lanes_that_nobody_works_on_are_freed_by_their_boot_alone(lanes):
+    """They are due as they were."""
+    lanes.make(0, 0, 0)
+    (one, other), (third,) = lanes.claim(2), lanes.claim(boot="other")
+
+    lanes.store.lanes.free("boot", [one.link_id, third.link_id])
+
+    assert lanes.store.lanes.claimed("boot") == [other.link_id]
+    assert lanes.store.lanes.claimed("other") == [third.link_id]
+    assert lanes.ids(boot="new") == [one.link_id]
+
+
 def test_giving_one_lane_back_leaves_others_held(lanes):
     """Only the lane of the claim is free again."""
     lanes.make(0, 0)

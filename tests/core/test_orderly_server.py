@@ -12,6 +12,7 @@ import pytest
 import requests
 import structlog
 import uvicorn
+import uvloop
 
 from connector_core.config.models import LimitSettings
 from connector_core.demo.stage import until
@@ -49,8 +50,8 @@ class Served:
         until(lambda: self.server.started)
 
     def _serve(self):
-        """Do what `run` does, but for the signals, which the main thread takes only."""
-        with asyncio.Runner(loop_factory=self.server.config.get_loop_factory()) as runner:
+        """Do what `run` does where uvloop is there, but for the signals, which the main thread takes only."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self.server._serve([self.listener]))
 
     async def _answer(self, scope, receive, send):
