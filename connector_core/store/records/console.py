@@ -103,7 +103,8 @@ class Application:
 class SetupLink:
     """A set-up link: one step of an integration or of an organization's source, for someone without an account, once.
 
-    `name` is that of the integration, or of the organization whose source it is.
+    `name` is that of the integration, or of the organization whose source it is. `id` tells it from others; nothing of
+    its token can be found by that. What was revoked is used up too, for the eyes of an earlier version.
     """
 
     name: str
@@ -113,6 +114,8 @@ class SetupLink:
     expires_at: datetime
     used_at: datetime | None = None
     of_source: bool = False
+    revoked_at: datetime | None = None
+    id: str = ""
 
 
 class Begun(StrEnum):
