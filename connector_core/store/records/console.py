@@ -17,6 +17,7 @@ class Backlog:
     links: Mapping[str, int] = field(default_factory=dict)
     to_ticket_since: datetime | None = None
     to_incident_since: datetime | None = None
+    unlinked: int = 0  #: so many of those that are paused
 
     @property
     def oldest_undelivered(self) -> datetime | None:
