@@ -27,7 +27,7 @@ _OF_NAMES = frozenset(
         *("unknown", "integration_unknown", "organization_unknown", "notifier_unknown", "step_unknown"),
         *("source_unknown", "delivery_unknown", "plugin_unknown", "settings_run_unknown"),
         *("question_unknown", "row_unknown", "choice_unknown", "nothing_found"),
-        *("nothing_named", "organization_needed"),
+        *("nothing_named", "organization_needed", "setup_link_unknown"),
     }
 )
 #: What the system says of a file, a folder or a disk that cannot be used.

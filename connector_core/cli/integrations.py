@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
+from connector_core.cli import setup_links
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.finding_rows import print_findings
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
@@ -64,6 +65,8 @@ def integrations() -> None:
 
 
 integrations.add_command(rules)
+integrations.add_command(setup_links.of_integration)
+integrations.add_command(setup_links.revoke_of_integration)
 
 
 @integrations.command("list")

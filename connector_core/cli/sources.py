@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
+from connector_core.cli import setup_links
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.finding_rows import print_findings
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
@@ -31,6 +32,10 @@ def sources() -> None:
 
     An organization has one source: that of the configuration file, or else the one made with setup or in the console.
     """
+
+
+sources.add_command(setup_links.of_source)
+sources.add_command(setup_links.revoke_of_source)
 
 
 @sources.command("list")
@@ -142,8 +147,7 @@ def hand_over(organization: str, step: str, config_path: str | None) -> None:
     The link works once and expires in three days.
     """
     with opened(config_path) as app:
-        setup_links = app.setup_links
-        path = setup_links.make(organization, step, getuser(), of_source=True)
+        path = app.setup_links.make(organization, step, getuser(), of_source=True)
         click.echo(f"{app.config.server.public_url}{path}")
 
 

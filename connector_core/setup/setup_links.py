@@ -25,6 +25,10 @@ GOOD_FOR = timedelta(days=3)
 AUTHORIZE_STEP = "authorize"
 
 
+class NoLongerGood(ConfigError):
+    """A link that leads nowhere any more."""
+
+
 @dataclass(frozen=True)
 class SetupLinks:
     """Makes, opens and uses up set-up links."""
@@ -53,6 +57,22 @@ class SetupLinks:
         self.log.info("setup_link_made", step=step, made_by=made_by, **_whose(setup_link))
         return f"/hand-over/{token}"
 
+    def in_force(self, name: str, *, of_source: bool = False) -> list[SetupLink]:
+        """Return the links of an integration or a source that can still be used, the latest first."""
+        return self.stored.in_force(name, self.clock.now(), of_source=of_source)
+
+    def revoke(self, name: str, link_id: str, *, of_source: bool = False) -> None:
+        """End a link of an integration or a source before its time, also for who has it open.
+
+        Raises:
+            ConfigError: it has no such link, or that was used or has expired.
+        """
+        before = self.stored.revoke(name, link_id, self.clock.now(), of_source=of_source)
+        if before is None or before.used_at is not None:
+            text = "There is no such setup link: it was used, revoked or has expired."
+            raise ConfigError(text, code="setup_link_unknown", fix="Look at the links that can still be used.")
+        self.log.info("setup_link_revoked", step=before.step, made_by=before.made_by, **_whose(before))
+
     def flow_of(self, setup_link: SetupLink) -> SetupFlow | SourceSetup:
         """Return the set-up that a link's step belongs to."""
         return self.sources if setup_link.of_source else self.setup
@@ -61,9 +81,15 @@ class SetupLinks:
         """Return what a link is for.
 
         Raises:
-            ConfigError: it was used, has expired, or never was one; all three look the same.
+            NoLongerGood: it was revoked; or it was used, has expired, or never was one: these three look the same.
         """
         setup_link = self.stored.get(token)
+        if setup_link is not None and setup_link.revoked_at is not None:
+            raise NoLongerGood(
+                "This link was revoked.",
+                code="handover_revoked",
+                fix="Ask the person who sent it whether you need a new one.",
+            )
         if setup_link is None or setup_link.used_at is not None or setup_link.expires_at <= self.clock.now():
             raise _no_longer_good()
         return setup_link
@@ -73,10 +99,11 @@ class SetupLinks:
         """Use a link up by what is done in this block; it is good again when that fails.
 
         Raises:
-            ConfigError: somebody else uses it, or it is not good any more.
+            NoLongerGood: somebody else uses it, or it is not good any more.
         """
         setup_link = self.opened(token)
         if not self.stored.use(token, self.clock.now()):
+            self.opened(token)  # says why
             raise _no_longer_good()
         with ExitStack() as failed:
             failed.callback(self.stored.give_back, token)
@@ -85,8 +112,8 @@ class SetupLinks:
         self.log.info("setup_link_used", step=setup_link.step, **_whose(setup_link))
 
 
-def _no_longer_good() -> ConfigError:
-    return ConfigError(
+def _no_longer_good() -> NoLongerGood:
+    return NoLongerGood(
         "This link no longer works: it was used or has expired.",
         code="handover_over",
         fix="Ask the person who sent it for a new one.",

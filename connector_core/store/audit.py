@@ -151,11 +151,19 @@ def note_authorized(db: Connection, integration_id: str, grant: Grant) -> None:
 
 def note_shared(db: Connection, setup_link: SetupLink) -> None:
     """Write down that a step of set-up was handed to somebody else."""
-    step: Changes = {"step": (None, setup_link.step)}
+    _note_setup_link(db, Act.SHARED, setup_link, {"step": (None, setup_link.step)})
+
+
+def note_revoked(db: Connection, setup_link: SetupLink) -> None:
+    """Write down that it was taken back."""
+    _note_setup_link(db, Act.REVOKED, setup_link, {"step": (setup_link.step, None)})
+
+
+def _note_setup_link(db: Connection, act: Act, setup_link: SetupLink, step: Changes) -> None:
     if setup_link.of_source:
-        note(db, Act.SHARED, About(Subject.SOURCE, setup_link.name, setup_link.name), step)
+        note(db, act, About(Subject.SOURCE, setup_link.name, setup_link.name), step)
     else:
-        _note_integration(db, Act.SHARED, setup_link.name, step)
+        _note_integration(db, act, setup_link.name, step)
 
 
 def note_link(db: Connection, act: Act, link_id: int, changes: Changes | None = None) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
-from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
+from connector_core.store.records import DIFFERS, DISCARDED, Backlog, LinkState, OpenLinks, Stats
 from connector_core.store.rows import NO_TESTS, must_read_time, read_time
 from connector_core.store.statements import Connection
 
@@ -20,6 +20,9 @@ COUNTED = (
     " WHERE link_count.state IN"
 )
 DIFFERING = f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DIFFERS}' AND {NO_TESTS} GROUP BY integration_id"  # noqa: S608 - ours
+UNLINKED = (
+    f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DISCARDED}' AND {NO_TESTS} GROUP BY integration_id"  # noqa: S608 - ours
+)
 OLDEST = f"SELECT MIN({{direction}}) FROM link WHERE integration_id = ? AND {{direction}} IS NOT NULL AND {NO_TESTS}"  # noqa: S608 - ours
 
 
@@ -34,8 +37,14 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
         agree = counts[name].pop(LinkState.IN_SYNC, 0) - differ
         counts[name] |= {LinkState.IN_SYNC.value: agree} if agree > 0 else {}
         counts[name][LinkState.DIFFERS.value] = differ
+    unlinked = {row[0]: int(row[1]) for row in db.execute(UNLINKED)}
     return {
-        name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
+        name: Backlog(
+            links,
+            _oldest(db, "to_ticket_since", name),
+            _oldest(db, "to_incident_since", name),
+            unlinked.get(name, 0),
+        )
         if links
         else Backlog()
         for name, links in counts.items()

@@ -12,7 +12,7 @@ from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 #: The last migration of `steps`.
-LATEST = "m036_links_by_change"
+LATEST = "m037_revoked_and_unlinked"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:

@@ -28,8 +28,8 @@ REFUSED = "Access was not authorized"
 ELSEWHERE = {
     Begun.CONSOLE: "This authorization was started in another browser, or in a session that has ended. Go back to that "
     "browser, logged in as an administrator, or click Authorize access again.",
-    Begun.SETUP_LINK: "This authorization was started from a setup link in another browser, or the link is used up. "
-    "Open the setup link again and start over.",
+    Begun.SETUP_LINK: "This authorization was started from a setup link in another browser, or the link no longer "
+    "works. Open the setup link again and start over.",
 }
 
 

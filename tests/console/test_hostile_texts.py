@@ -177,6 +177,19 @@ SENT = [
 ]
 
 
+def test_values_of_both_sides_are_read_each_in_its_own_direction(tmp_path):
+    """What stands beside a right-to-left text stays where it is."""
+    served = Served(tmp_path)
+    (number,) = served.add("rtl-desk", "acme", "\u05de\u05e1\u05da (1)")
+    admin = Visitor(served.url)
+    admin.log_in("ada", ADMIN)
+
+    page = admin.get(f"/links/{number}").text
+    served.stop()
+
+    assert '<td data-label="Incident"><bdi>\u05de\u05e1\u05da (1)</bdi>' in page
+
+
 @pytest.mark.parametrize("address", SENT)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_nothing_that_is_sent_is_run(served, address, is_known):

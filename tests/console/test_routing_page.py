@@ -400,3 +400,18 @@ def test_rules_may_not_fill_a_form_beyond_what_is_taken(served, admin):
     answer = admin.post(PAGE, act="save", **held(admin.get(PAGE).text))
 
     assert answer.headers["location"] == f"{PAGE}?said=unchanged"
+
+
+def test_fifty_long_rules_are_a_light_page(served, admin):
+    """What they say stands in it twice: to be read, and once to be sent back."""
+    text = "A long name of a place that people gave, with its street " * 3
+    when = {"space": f"Acme/{text}"[:100], "device_model": text[:60]}
+    use(
+        served,
+        *({"when": {**when, "title": f"{number} {text}"[:50]}, "to": ["acme-desk"]} for number in range(50)),
+    )
+
+    page = admin.get(PAGE).text
+
+    assert page.count('name="rules"') == 1
+    assert len(page.encode()) < 65 * 1024, len(page.encode())

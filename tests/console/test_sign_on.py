@@ -479,3 +479,19 @@ def test_the_page_without_passwords(tmp_path, forger):
     assert "Sign in with Example &amp; Sons" in page
     assert "password" not in shown(page).casefold()
     assert gone == [404, 404]
+
+
+def test_where_one_wanted_to_go_is_kept_while_the_provider_is_slow(served, guest, monkeypatch):
+    """On the way there as on the way back; never an address of others."""
+    guest.get("/login/sign-on", params={"next": "/links?state=paused"}, allow_redirects=False)
+    monkeypatch.setattr(served.app.page_calls, "has_room", lambda _: False)
+
+    there = guest.get("/login/sign-on", params={"next": "/audit?by=ada"})
+    back = guest.get("/login/callback?state=x")
+    others = ("//evil.example", "https://evil.example")
+    evil = [guest.get("/login/sign-on", params={"next": wanted}) for wanted in others]
+
+    assert [answer.status_code for answer in (there, back, *evil)] == [503] * 4
+    assert 'name="next" value="/audit?by=ada"' in there.text
+    assert 'name="next" value="/links?state=paused"' in back.text
+    assert all("evil.example" not in answer.text for answer in evil)

@@ -48,6 +48,7 @@ def test_an_unlinked_pair_is_not_called_paused(admin, links):
     assert sorted(state_of(listed)) == ["paused", "unlinked", "unlinked"]
     assert '<option value="paused" selected>paused or unlinked</option>' in listed
     assert 'state=paused">paused or unlinked</a>' in counted
+    assert '<dd>3 <span class="soft">(2 unlinked)</span></dd>' in counted
     assert [text for text in ("none yet", "no ticket yet") if text in alone + listed] == []
 
 

@@ -19,7 +19,7 @@ OF_NOBODY = {
     "breakers.begin_try", "breakers.end_try", "breakers.wake_probes", "breakers.near_limit",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "sessions.end_person", "sessions.prefer",
-    "setup_links.add", "setup_links.use", "setup_links.give_back",
+    "setup_links.add", "setup_links.use", "setup_links.give_back", "setup_links.revoke",
     "authorizations.redeem",
     "configuration.save", "configuration.wish", "configuration.answer", "configuration.note_file",
     "life.beat", "life.has_moved",

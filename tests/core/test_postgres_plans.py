@@ -39,6 +39,7 @@ def plan(store, database_place):
         (lanes.WAITING_INTEGRATIONS, ["lane_ready"]),
         (overview.OLDEST.format(direction="to_ticket_since"), ["link_(to_ticket|standing)"]),
         (overview.OLDEST.format(direction="to_incident_since"), ["link_(to_incident|standing)"]),
+        (overview.UNLINKED, ["link_unlinked"]),
         (comments.WAITING, ["comment_waiting"]),
         (comments.WRITTEN, ["comment_written"]),
         (links.FOLLOWS, ["link_ticket", "link_creating"]),

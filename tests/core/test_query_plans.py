@@ -51,6 +51,11 @@ def test_the_oldest_undelivered_has_an_index_of_its_own(plan, direction, index):
     assert f"SEARCH link USING COVERING INDEX {index}" in plan(overview.OLDEST.format(direction=direction))
 
 
+def test_unlinked_pairs_are_counted_from_an_index(plan):
+    """They are told from what is paused on each page that counts."""
+    assert "SCAN link USING INDEX link_unlinked" in plan(overview.UNLINKED)
+
+
 def test_what_is_over_for_long_has_an_index(plan):
     """Links are not read one by one to find those that may be forgotten."""
     steps = plan(links.FINISHED)

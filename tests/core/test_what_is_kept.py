@@ -194,7 +194,7 @@ ENDS_BY_ITSELF = {
         VALUES ('t', 'ada', 'p', 'f', 'now', 'now', ?)""",
     ),
     "console_preference": (PREFERRED_FOR, "VALUES ('ada', 'Europe/Berlin', 'dark', ?)"),
-    "handover": (DAY, "VALUES ('t', 'desk', NULL, 'webhook', 'ada', 'now', ?, NULL)"),
+    "handover": (DAY, "VALUES ('t', 'desk', NULL, 'webhook', 'ada', 'now', ?, NULL, NULL)"),
     "refused_delivery": (REFUSED_FOR, "VALUES ('jira', 'body_empty', 7, ?)"),
     "source_state": (UNREAD_FOR, "VALUES ('gone', 'hub', ?, NULL, 'ok', '', '', 'now', NULL, '', '[]')"),
 }

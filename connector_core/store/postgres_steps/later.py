@@ -30,6 +30,7 @@ ADDED = {
     "m035_sessions_of_people": {
         "console_session": "person TEXT, address TEXT NOT NULL DEFAULT '', signed_on TEXT, id_token BYTEA"
     },
+    "m037_revoked_and_unlinked": {"handover": "revoked_at TEXT"},
 }
 #: Tables that came after the baseline.
 LATER = {
@@ -127,6 +128,7 @@ LATER_INDEXES = {
     "settings_change_of_link": "settings_change (link_id)",
     "settings_change_waiting": "settings_change (run_id, link_id) WHERE state = 'waiting'",
     "link_listed_by_change": "link_listed (updated_at DESC, link_id DESC)",
+    "link_unlinked": "link (integration_id) WHERE code = 'discarded'",
 }
 
 
@@ -253,6 +255,12 @@ def _links_by_change(run: Run) -> None:
     _indexes(run, "link_listed_by_change")
 
 
+def _revoked_and_unlinked(run: Run) -> None:
+    """Know which setup links were revoked, and count unlinked pairs without reading all links."""
+    add_columns(run, ADDED["m037_revoked_and_unlinked"])
+    _indexes(run, "link_unlinked")
+
+
 def _tables(run: Run, *names: str) -> None:
     make_tables(run, *names, of=LATER)
 
@@ -282,6 +290,7 @@ MIGRATIONS: dict[str, Callable[[Run], None]] = {
     "m034_names_and_settings_of_links": _names_and_settings_of_links,
     "m035_sessions_of_people": _sessions_of_people,
     "m036_links_by_change": _links_by_change,
+    "m037_revoked_and_unlinked": _revoked_and_unlinked,
 }
 #: Steps that remove something, as those of `steps.finishing`; and what they remove, as `missing` names it.
 FINISHING: dict[str, Callable[[Run], None]] = {}

@@ -50,6 +50,7 @@ class Act(StrEnum):
     DECIDED = "decided"
     SENT = "sent"
     SHARED = "shared"
+    REVOKED = "revoked a setup link of"
     STARTED = "started"
     STOPPED = "stopped"
     KEPT = "kept"

@@ -17,6 +17,7 @@ class Backlog:
     links: Mapping[str, int] = field(default_factory=dict)
     to_ticket_since: datetime | None = None
     to_incident_since: datetime | None = None
+    unlinked: int = 0  #: so many of those that are paused
 
     @property
     def oldest_undelivered(self) -> datetime | None:
@@ -103,7 +104,8 @@ class Application:
 class SetupLink:
     """A set-up link: one step of an integration or of an organization's source, for someone without an account, once.
 
-    `name` is that of the integration, or of the organization whose source it is.
+    `name` is that of the integration, or of the organization whose source it is. `id` tells it from others; nothing of
+    its token can be found by that. What was revoked is used up too, for the eyes of an earlier version.
     """
 
     name: str
@@ -113,6 +115,8 @@ class SetupLink:
     expires_at: datetime
     used_at: datetime | None = None
     of_source: bool = False
+    revoked_at: datetime | None = None
+    id: str = ""
 
 
 class Begun(StrEnum):

@@ -136,6 +136,16 @@ def m036_links_by_change(db: Database) -> None:
     run(db, "CREATE INDEX link_listed_by_change ON link_listed (updated_at DESC, link_id DESC)")
 
 
+@migrations()
+def m037_revoked_and_unlinked(db: Database) -> None:
+    """Know which setup links were revoked, and count unlinked pairs without reading all links."""
+    run(
+        db,
+        "ALTER TABLE handover ADD COLUMN revoked_at TEXT",
+        "CREATE INDEX link_unlinked ON link (integration_id) WHERE code = 'discarded'",
+    )
+
+
 #: Rows lie in the order of time, in which the figures of all are added up; one integration's are found by an index.
 _FIGURES = (
     """

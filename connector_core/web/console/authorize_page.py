@@ -11,6 +11,7 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.store import NEEDS_AUTHORIZATION, Authorization, Begun, IntegrationState
 from connector_core.web.console import visible
+from connector_core.web.console.setup_links_in_force import in_force
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Handler, NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, addresses_of_integration, way
@@ -119,5 +120,6 @@ def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:
         consent=seen.entry.plugin.info.consent,
         sites=grant.sites if grant is not None and len(grant.sites) > 1 and may_choose else (),
         held=held,
+        setup_links=in_force(visit, seen.id, steps),
         error=error,
     )

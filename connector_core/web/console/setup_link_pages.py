@@ -18,15 +18,15 @@ from connector_core.engine.circuits import Circuit
 from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
-from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
+from connector_core.setup.setup_links import AUTHORIZE_STEP, NoLongerGood, SetupLinks
 from connector_core.store import Actor, Begun, Overtaken, SetupLink, Via
 from connector_core.store.acting import acting, having_seen
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import Shown, generated, generated_for
-from connector_core.web.console.visits import Calling, Console, Visit, busy, version_sent
-from connector_core.web.console.wizard_steps import Mark, refuse_in_file, way
+from connector_core.web.console.visits import Calling, Console, Visit, busy, go, version_sent
+from connector_core.web.console.wizard_steps import Mark, Way, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
 from connector_core.web.public_path import PrivateCookie
 
@@ -55,6 +55,18 @@ class SetupLinkPages:
         step = owner.way.step(visit.form.get("step", ""))
         path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
+
+    def revoke(self, visit: Visit) -> Response:
+        """End a link to a step of an integration."""
+        seen = visible.usable(visit, visit.named("integration"))
+        self._setup_links.revoke(seen.id, visit.form.get("link", ""))
+        return _revoked(visit, way(visit, seen.entry))
+
+    def revoke_for_source(self, visit: Visit) -> Response:
+        """End a link to a step of a source."""
+        owner = source_named(visit)
+        self._setup_links.revoke(owner.name, visit.form.get("link", ""), of_source=True)
+        return _revoked(visit, owner.way)
 
     def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response | Calling:
         """Show the step."""
@@ -190,9 +202,9 @@ class SetupLinkPages:
                 flow.answer(setup_link.name, changed)
         except (Overtaken, FoundSeveral) as exc:
             return self._page(console, request, setup_link, Shown(form, _without_names(exc), 422))
+        except NoLongerGood:
+            raise
         except ConnectorError as exc:
-            if exc.code == "handover_over":
-                raise
             return self._page(console, request, setup_link, Shown(form, replace(problem_of(exc), ways=()), 422))
         return self._thanks(console)
 
@@ -264,6 +276,13 @@ def _authorizes(setup_link: SetupLink) -> bool:
 def _made(visit: Visit, crumb: Crumb, mark: Mark, path: str) -> Response:
     address = f"{visit.app.config.server.public_url}{path}"
     return visit.page("setup_link_shown.html", crumb=crumb, mark=mark, address=address)
+
+
+def _revoked(visit: Visit, whose: Way) -> Response:
+    """Go back to the step whose page the button stood on."""
+    wanted = f"{whose.prefix}{visit.form.get('step', '')}"
+    back = next((mark for mark in whose.marks if mark.key == wanted), whose.first_open())
+    return go(back.address, "setup_link_revoked")
 
 
 def _closed(console: Console, error: ConnectorError) -> Response:

@@ -62,11 +62,15 @@ class SignOnPage:
         wanted = safe_next(request.query_params.get("next", "/"))
         if console.logins.current(request) is not None:
             return go(wanted)
-        return Calling(PLACE, partial(self._start, console, request, wanted), partial(self._busy, console, request))
+        return Calling(
+            PLACE, partial(self._start, console, request, wanted), partial(self._busy, console, request, wanted)
+        )
 
     def finish(self, console: Console, request: Request, _: Mapping[str, str]) -> Response | Calling:
         """Sign in who comes back."""
-        return Calling(PLACE, partial(self._finish, console, request), partial(self._busy, console, request))
+        attempt = self._attempt(request)
+        wanted = "/" if attempt is None else safe_next(attempt.wanted)
+        return Calling(PLACE, partial(self._finish, console, request), partial(self._busy, console, request, wanted))
 
     def _start(self, console: Console, request: Request, wanted: str) -> Response:
         try:
@@ -128,9 +132,9 @@ class SignOnPage:
             response.headers["Retry-After"] = str(ceil(error.after_s or AGAIN_AFTER_S))
         return response
 
-    def _busy(self, console: Console, request: Request) -> Response:
+    def _busy(self, console: Console, request: Request, wanted: str) -> Response:
         text = f"{self._sign_on.settings.host} responds slowly. Try again in a minute."
-        return self._show(console, request, "/", 503, text)
+        return self._show(console, request, wanted, 503, text)
 
     def _sealed(self, attempt: Attempt) -> str:
         values = {**asdict(attempt), "begun_at": attempt.begun_at.isoformat()}

@@ -48,6 +48,7 @@ class Row:
     links: Mapping[str, int]
     oldest_undelivered: datetime | None
     last_activity: datetime | None
+    unlinked: int = 0
 
     @property
     def word(self) -> Word:
@@ -90,6 +91,7 @@ def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
         fix=advice(status.code, status.fix) if _is_told(status) or not visit.user.is_admin else "",
         button=button(visit, seen, status.todo) if visit.user.is_admin else None,
         links={state.value: links.links[state] for state in LinkState if links.links.get(state)},
+        unlinked=links.unlinked,
         oldest_undelivered=links.oldest_undelivered,
         last_activity=asked.activity.get(seen.id),
     )

@@ -26,6 +26,7 @@ from connector_core.web.console.questions import (
     unanswered,
     with_ticks,
 )
+from connector_core.web.console.setup_links_in_force import in_force
 from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Handler, Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
@@ -257,6 +258,7 @@ def page(visit: Visit, owner: Owner, step: SetupStep, shown: Shown) -> Response:
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
         before_change="" if seen is None else setup.before_change(seen.id, step),
         held="" if seen is None else setup.held(seen.id),
+        setup_links=in_force(visit, owner.name, owner.way, of_source=bool(owner.mark)),
         drafted=frozenset() if seen is None else _drafted(seen.record),
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),

@@ -27,6 +27,7 @@ from connector_core.sign_on.flow import SignOn
 from connector_core.store import Actor, Overtaken
 from connector_core.store.acting import acting, having_seen
 from connector_core.store.failures import shortage
+from connector_core.web.access_log import without_tokens
 from connector_core.web.console.dates import zone_of
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.overtaken import values as overtaken_values
@@ -330,7 +331,7 @@ def _endpoint(
             if short is not None:
                 return _told(console.pages.html, "closed.html", short)
             # One of the places that catch everything: one page that fails must not look like a broken server.
-            console.app.log.exception("page_failed", path=request.url.path)
+            console.app.log.exception("page_failed", path=without_tokens(request.url.path))
             text = "The log has the details. Going back and trying again is safe."
             return console.pages.html("closed.html", 500, title="This page could not be made", text=text)
 

@@ -61,6 +61,7 @@ _SAID = {
     "created": "Integration created. Nothing is synced before you activate it.",
     "draft_discarded": "Draft discarded. The settings in effect are unchanged.",
     "forgotten": "Old secret removed. Only the current one is accepted.",
+    "setup_link_revoked": "The setup link was revoked. Whoever opens it is told so.",
     "notifier_added": "The notifier was added. Send a test to see whether messages arrive.",
     "notifier_removed": "The notifier was removed.",
     "logged_out": "You are signed out.",

@@ -1,0 +1,78 @@
+"""Setup links that can still be used: of an integration, and of a source. They are made by `hand-over`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.output import print_rows
+from connector_core.store import SetupLink
+
+
+@click.command("setup-links")
+@click.argument("integration")
+@config_option
+@json_option
+def of_integration(integration: str, config_path: str | None, *, as_json: bool) -> None:
+    """List the setup links of INTEGRATION that can still be used, the latest first."""
+    with looking(config_path) as reader:
+        if integration not in reader.registry.records():
+            reader.registry.entry(integration)  # says that there is none
+        found = reader.store.setup_links.in_force(integration, reader.clock.now(), of_source=False)
+    _print(found, as_json=as_json)
+
+
+@click.command("setup-links")
+@click.argument("organization")
+@config_option
+@json_option
+def of_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
+    """List the setup links of the source of ORGANIZATION that can still be used, the latest first."""
+    with looking(config_path) as reader:
+        reader.registry.sources.plugin(organization)  # says that there is none
+        found = reader.store.setup_links.in_force(organization, reader.clock.now(), of_source=True)
+    _print(found, as_json=as_json)
+
+
+@click.command("revoke-setup-link")
+@click.argument("integration")
+@click.argument("link")
+@config_option
+def revoke_of_integration(integration: str, link: str, config_path: str | None) -> None:
+    """Revoke LINK, a setup link of INTEGRATION, by its id in setup-links.
+
+    It ends at once, also for who has it open.
+    """
+    with opened(config_path) as app:
+        app.setup_links.revoke(integration, link)
+    click.echo("The setup link was revoked.")
+
+
+@click.command("revoke-setup-link")
+@click.argument("organization")
+@click.argument("link")
+@config_option
+def revoke_of_source(organization: str, link: str, config_path: str | None) -> None:
+    """Revoke LINK, a setup link of the source of ORGANIZATION, by its id in setup-links.
+
+    It ends at once, also for who has it open.
+    """
+    with opened(config_path) as app:
+        app.setup_links.revoke(organization, link, of_source=True)
+    click.echo("The setup link was revoked.")
+
+
+def _print(found: Sequence[SetupLink], *, as_json: bool) -> None:
+    rows = [
+        {
+            "id": one.id,
+            "step": one.step,
+            "made_by": one.made_by,
+            "created_at": one.created_at,
+            "expires_at": one.expires_at,
+        }
+        for one in found
+    ]
+    print_rows(rows, as_json=as_json, empty="No setup link can be used. Create one with hand-over.")
