@@ -11,7 +11,7 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -20,7 +20,8 @@ from typing import TypeAlias, TypeVar
 from connector_core.store.nouns import CLAIMS, EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NOTHING_RUNS, Claim, LeftLane, NodeEnd, Rest
 from connector_core.store.rows import must_read_time, read_time, write_time
-from connector_core.store.statements import Connection
+from connector_core.store.search import marks
+from connector_core.store.statements import Connection, Row
 
 T = TypeVar("T")
 #: Makes a function that tells for one lane after the other whether its integration may have one more.
@@ -28,17 +29,20 @@ Turns: TypeAlias = Callable[[], Callable[[str], bool]]
 
 _READY = "boot IS NULL AND due_at IS NOT NULL"
 
-# Jumps from one integration to the next in the index: its cost is their number, not that of the lanes.
+# Jumps from one integration to the next in the index: its cost is their number, not that of the lanes. Each is
+# looked at once, however often who asks has a use for what was found.
 WAITING_INTEGRATIONS = f"""
   WITH RECURSIVE waiting (id) AS (
     SELECT MIN(integration_id) FROM lane WHERE {_READY}
     UNION ALL
     SELECT (SELECT MIN(integration_id) FROM lane WHERE {_READY} AND integration_id > waiting.id)
     FROM waiting WHERE waiting.id IS NOT NULL
+  ), found AS MATERIALIZED (
+    SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due,
+      (SELECT MAX(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS latest
+    FROM waiting WHERE id IS NOT NULL
   )
-  SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due,
-    (SELECT MAX(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS latest
-  FROM waiting WHERE id IS NOT NULL
+  SELECT id, due, latest FROM found
 """  # noqa: S608 - fixed fragments
 NEXT_OF_INTEGRATION = (
     f"SELECT link_id FROM lane WHERE {_READY} AND integration_id = ?1 AND due_at > ?2 AND due_at <= ?3"  # noqa: S608 - as above
@@ -51,9 +55,21 @@ HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR U
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
     "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
-    f" WHERE link_id = (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
-    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until,"
-    " (SELECT organization FROM link WHERE id = link_id) AS organization"
+    f" WHERE link_id IN (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
+    " AND link_id IN ({marks}) /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes,"
+    " calling_until, (SELECT organization FROM link WHERE id = link_id) AS organization"
+)
+
+_GIVE_BACK = (
+    "UPDATE lane SET boot = NULL, calling_until = ?6, breaker = {breaker}, parked_at = {parked_at},"
+    " due_at = CASE WHEN wakes > ?4 THEN ?5 {due} END WHERE link_id = ?1 AND boot = ?2 AND fence = ?3"
+)
+# Two statements: whether there is a breaker is known before, and a server makes a plan of each only once.
+_REST = _GIVE_BACK.format(breaker="NULL", parked_at="NULL", due="ELSE ?7")
+_PARK = _GIVE_BACK.format(
+    breaker="CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?7) END",
+    parked_at="?5",
+    due="WHEN EXISTS (SELECT 1 FROM breaker WHERE key = ?7) THEN NULL ELSE ?5",
 )
 
 
@@ -131,7 +147,7 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
             set_back = at + horizon_s if latest > at + horizon_s else None
             queues.append(_due(db, integration_id, at, set_back, room, partial(may_have, integration_id)))
     chosen = list(islice(_in_turn(queues), limit))
-    taken = (db.execute(TAKE, (boot, at, link_id)).fetchone() for link_id in chosen)
+    taken = _take(db, boot, at, chosen)
     return [
         Claim(
             link_id=row["link_id"],
@@ -143,8 +159,15 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
             calling_until=_time(row["calling_until"]),
         )
         for row in taken
-        if row is not None
     ]
+
+
+def _take(db: Connection, boot: str, at: float, chosen: Sequence[int]) -> list[Row]:
+    """Take lanes, all at once; return those that were to be had, in the order in which they were chosen."""
+    if not chosen:
+        return []
+    rows = db.execute(TAKE.format(marks=marks(chosen)), (boot, at, *chosen)).fetchall()
+    return sorted(rows, key=lambda row: chosen.index(row["link_id"]))
 
 
 def _due(  # noqa: PLR0913, PLR0917 - what decides about the lanes of one
@@ -214,25 +237,12 @@ def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> bool:
     It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile. Its own
     calls have ended; one of an earlier holder may not have.
     """
-    statement = (
-        "UPDATE lane SET boot = NULL, calling_until = ?8,"
-        " breaker = CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?6) END,"
-        " parked_at = CASE WHEN CAST(?6 AS TEXT) IS NULL THEN NULL ELSE ?7 END,"
-        " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN CAST(?6 AS TEXT) IS NULL THEN ?5"
-        "  WHEN EXISTS (SELECT 1 FROM breaker WHERE key = ?6) THEN NULL ELSE ?7 END"
-        " WHERE link_id = ?1 AND boot = ?2 AND fence = ?3"
-    )
-    values = (
-        held.link_id,
-        held.boot,
-        held.fence,
-        held.wakes,
-        None if rest.due is None else rest.due.timestamp(),
-        rest.breaker,
-        now.timestamp(),
-        None if held.calling_until is None or held.calling_until <= now else held.calling_until.timestamp(),
-    )
-    return db.execute(statement, values).rowcount == 1
+    due = None if rest.due is None else rest.due.timestamp()
+    calling = None if held.calling_until is None or held.calling_until <= now else held.calling_until.timestamp()
+    values = (held.link_id, held.boot, held.fence, held.wakes, now.timestamp(), calling)
+    if rest.breaker is None:
+        return db.execute(_REST, (*values, due)).rowcount == 1
+    return db.execute(_PARK, (*values, rest.breaker)).rowcount == 1
 
 
 def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:

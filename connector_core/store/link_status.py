@@ -19,6 +19,9 @@ _KEEP = (
     "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"  # noqa: S608 - ours
     f" state = ?1, code = ?2, reason = ?3, fix = ?4, next_try = ?5, attempts = ?6, is_open = {_IS_OPEN},"
     f" over_at = CASE WHEN {_IS_OPEN} = 1 THEN NULL ELSE COALESCE(over_at, ?7) END WHERE id = ?8"
+    # Most often all is as it was: then nothing is written, and nothing that follows from it looked at.
+    " AND NOT (state = ?1 AND code = ?2 AND reason = ?3 AND fix = ?4 AND COALESCE(next_try, '') = COALESCE(?5, '')"
+    f" AND attempts = ?6 AND is_open = {_IS_OPEN} AND is_open = CASE WHEN over_at IS NULL THEN 1 ELSE 0 END)"
 )
 
 

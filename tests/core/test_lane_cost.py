@@ -8,7 +8,8 @@ import pytest
 
 from connector_core import EventType
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.store import Breaker, lanes
+from connector_core.store import Breaker, LinkState, LinkStatus, lanes
+from connector_core.store.link_status import keep_status
 from tests.support.lanes_at_hand import open_links
 from tests.support.sync_lab import edited, happen, make_lab, tell
 
@@ -137,3 +138,22 @@ def test_a_claim_looks_for_lanes_only_as_far_as_it_takes_some(store, clock, cost
 
     assert [claim.integration_id for claim in claims] == ["b", "c"]
     assert counted.statements.count(lanes.NEXT_OF_INTEGRATION) == 2
+    assert sum(one.startswith("UPDATE") for one in counted.statements) == 1
+
+
+def test_a_status_that_stays_as_it_was_writes_no_row(store, clock):
+    """Nothing that follows from a change of a link is done again, such as its place in listings."""
+    open_links(store, clock, 1)
+    link_id = store.lanes.claim("boot", clock.now(), 1, HORIZON_S)[0].link_id
+
+    def listed_after(status):
+        def change(db):
+            keep_status(db, link_id, LinkStatus(LinkState.IN_SYNC), clock.now())
+            db.execute("DELETE FROM link_listed WHERE link_id = ?", (link_id,))
+            keep_status(db, link_id, status, clock.now())
+            return db.execute("SELECT COUNT(*) FROM link_listed WHERE link_id = ?", (link_id,)).fetchone()[0]
+
+        return store.database.write(None, change)
+
+    assert listed_after(LinkStatus(LinkState.IN_SYNC)) == 0
+    assert listed_after(LinkStatus(LinkState.BLOCKED, code="down")) == 1
