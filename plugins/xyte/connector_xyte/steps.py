@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connector_core import (
     Choice,
@@ -20,10 +20,11 @@ from connector_core import (
 from connector_xyte import texts
 from connector_xyte.checks import whose
 from connector_xyte.client import XyteClient
-from connector_xyte.settings import HUB, AnyXyteSource
+from connector_xyte.settings import HUB, AnyXyteSource, SpaceChoice
 from connector_xyte.spaces import SpaceTree, read_tree
 
-MOST_SPACES = 60  # a page asks no more; those above decide for those below
+MOST_SPACES = 60  # the highest: they decide for those below
+MOST_ROWS = 120  # a page asks no more
 
 
 @implements(hookspecs.configure_source)
@@ -113,13 +114,11 @@ def _priorities() -> list[Choice]:
 
 
 def _spaces(source: AnyXyteSource) -> list[SetupField]:
-    """Ask for each space whether it is included or left out, the highest first."""
+    """Ask for each space whether it is included or left out."""
     settings = source.settings
     if settings is None:
         raise ConfigError("Xyte is not connected yet.", fix="Do the step Connect Xyte first.")
     tree = read_tree(XyteClient(finished(source)).spaces().items)
-    names = sorted(tree.spaces, key=lambda name: (len(list(tree.upwards(name))), _path(tree, name).casefold()))
-    chosen = sorted(names[:MOST_SPACES], key=lambda name: _path(tree, name).casefold())
     return [
         SetupField(
             name,
@@ -132,8 +131,19 @@ def _spaces(source: AnyXyteSource) -> list[SetupField]:
             short_label=tree.spaces[name].name or name,
             unanswered=texts.SPACE_ABOVE if tree.spaces[name].parent in tree.spaces else "",
         )
-        for name in chosen
+        for name in sorted(_listed(tree, settings.spaces), key=lambda name: _path(tree, name).casefold())
     ]
+
+
+def _listed(tree: SpaceTree, choice: SpaceChoice) -> Collection[str]:
+    """Return those to ask for: what is chosen, so that saving keeps it; the highest; what is right below a choice."""
+    names = sorted(tree.spaces, key=lambda name: (len(list(tree.upwards(name))), _path(tree, name).casefold()))
+    told = {*choice.include, *choice.exclude}
+    chosen = dict.fromkeys(name for name in names if told & {name, _path(tree, name)})
+    above = (space.id for name in chosen for space in tree.upwards(name))
+    below = (name for name in names if tree.spaces[name].parent in chosen)
+    listed = dict.fromkeys([*chosen, *above, *below, *names[:MOST_SPACES]])
+    return list(listed)[: max(MOST_ROWS, len(chosen))]
 
 
 def _path(tree: SpaceTree, name: str) -> str:

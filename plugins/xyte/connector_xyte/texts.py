@@ -31,7 +31,7 @@ OPEN_AFTER = "Wait before creating a request, e.g. 2m. Incidents closed sooner c
 POLL_EVERY = "How often Xyte is asked, like 30s, which is the default; 10s is the least."
 SPACES = (
     "A setting applies to all spaces below it. If you include any space, all others are excluded. "
-    "Of more than {most} spaces, only the highest {most} are listed; routing rules can name any."
+    "Of more than {most} spaces, the highest {most} are listed: save a choice for one to list those right below it."
 )
 NO_SPACES = "Xyte shows no spaces: all incidents are included."
 SPACE_ABOVE = "as above"

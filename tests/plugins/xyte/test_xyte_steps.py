@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 import connector_xyte
 from connector_core import ConfigError, FieldName, Incident
-from connector_xyte.settings import PLUGIN, XyteSettings
-from connector_xyte.steps import MOST_SPACES
+from connector_xyte.settings import PLUGIN, SpaceChoice, XyteSettings
+from connector_xyte.steps import MOST_ROWS, MOST_SPACES
 from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
 
@@ -68,6 +68,35 @@ def test_of_very_many_spaces_the_highest_are_shown(sandbox, clock):
 
     assert len(rows) == MOST_SPACES
     assert str(root) in {row.key for row in rows}
+
+
+def test_a_choice_for_a_space_leads_to_those_below(sandbox, clock):
+    """So any of thousands can be chosen, step by step; what is chosen stays on the page, whose length is limited."""
+    tree, root = sandbox.organization.spaces, min(sandbox.organization.spaces)
+
+    def add(number, name, parent):
+        tree[number] = {**tree[root], "id": number, "name": name, "parent_id": parent, "path": None}
+
+    for n in range(100):
+        add(9000 + n, f"Building {n:03}", root)
+    add(9500, "Floor", 9099)
+    for n in range(300):
+        add(10_000 + n, f"Room {n:03}", 9500)
+
+    def listed(**spaces):
+        source = make_source_of(sandbox, clock)
+        settings = source.settings.model_copy(update={"spaces": SpaceChoice(**spaces)})
+        rows = field_of(replace(source, settings=settings), "incidents", "spaces").rows()
+        assert len(rows) <= MOST_ROWS
+        return {row.key for row in rows}
+
+    assert not {"9099", "9500"} & listed()
+    assert "9099" in listed(include=(str(root),))
+    assert {"9099", "9500"} <= listed(include=("9099",))
+    rooms = listed(exclude=("9500",))
+    assert {"9099", "9500", "10000"} <= rooms
+    assert "10299" not in rooms
+    assert "10299" in listed(exclude=("9500",), include=("10299",))
 
 
 def test_spaces_of_set_up_mean_the_same_as_those_of_the_file():
