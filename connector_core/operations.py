@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 MOST_COMMENTS = 20
+LINK = "link:"  # before a number that can be that of a link only
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
 
@@ -63,26 +64,39 @@ class Operations:
     log: FilteringBoundLogger
 
     def find(self, name: str, organization: str | None = None) -> list[Link]:
-        """Return the links that a name means: a link's number, an incident's id, or a ticket's key or id.
+        """Return all links that a name may mean: a link's number, an incident's id, or a ticket's key or id.
+
+        With `link:` before it, it is a link's number only.
 
         Raises:
             ConfigError: nothing is known of it, in that organization if one is named.
         """
-        is_number = name.isdecimal() and len(name) < 19  # noqa: PLR2004 - SQLite's integers
-        found = self.store.links.find(link_id=int(name), organization=organization) if is_number else []
-        found = found or self.store.links.find(text=name, organization=organization)
+        number = name.removeprefix(LINK)
+        is_number = number.isdecimal() and len(number) < 19  # noqa: PLR2004 - SQLite's integers
+        found = self.store.links.find(link_id=int(number), organization=organization) if is_number else []
+        if number == name or not found:
+            others = self.store.links.find(text=name, organization=organization)
+            found += [link for link in others if link.id not in {one.id for one in found}]
         if not found:
             self._refuse_unsent(name, organization)
             raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", advice=Advice(Remedy.LIST_LINKS))
         return found
 
     def find_to_act(self, name: str, organization: str | None = None) -> list[Link]:
-        """Return the links that a name means, if they are of one organization: another's may be named alike.
+        """Return the links that a name means, if that is clear.
 
         Raises:
-            ConfigError: nothing is known of it, or in several organizations.
+            ConfigError: nothing is known of it, or in several organizations; or it is the number of one link, and an
+                incident or ticket of another is named so.
         """
         found = self.find(name, organization)
+        if len(found) > 1 and any(str(link.id) == name for link in found):
+            others = ", ".join(f"link {link.id} ({link.incident_id})" for link in found if str(link.id) != name)
+            raise ConfigError(
+                f"{name!r} is the number of a link, and the name of something in {others}.",
+                code="name_ambiguous",
+                fix=f"Say which link is meant: {' or '.join(f'{LINK}{link.id}' for link in found[:3])}.",
+            )
         owners = sorted({link.organization for link in found})
         if len(owners) > 1:
             raise ConfigError(

@@ -27,9 +27,11 @@ _OF_NAMES = frozenset(
         *("unknown", "integration_unknown", "organization_unknown", "notifier_unknown", "step_unknown"),
         *("source_unknown", "delivery_unknown", "plugin_unknown", "settings_run_unknown"),
         *("question_unknown", "row_unknown", "choice_unknown", "nothing_found"),
-        *("nothing_named", "organization_needed", "setup_link_unknown"),
+        *("nothing_named", "organization_needed", "setup_link_unknown", "name_ambiguous"),
     }
 )
+#: A database that somebody has to replace: to start again and again mends nothing.
+_OF_DATABASES = frozenset({"database_damaged"})
 #: What the system says of a file, a folder or a disk that cannot be used.
 _OF_FILES = frozenset(
     {
@@ -44,7 +46,7 @@ def code_of(error: BaseException) -> ExitCode:
     match error:
         case click.ClickException():
             return ExitCode(error.exit_code)
-        case ConfigError():
+        case ConnectorError() if isinstance(error, ConfigError) or error.code in _OF_DATABASES:
             return ExitCode.USAGE if error.code in _OF_NAMES else ExitCode.SETTINGS
         case AuthError():
             return ExitCode.AUTHORIZATION

@@ -35,7 +35,10 @@ organization_option = click.option("--organization", help="Only what belongs to 
 @click.option("--who", is_flag=True, help="Ask the ticketing system first who changed the ticket last.")
 @json_option
 def explain(name: str, organization: str | None, config_path: str | None, *, who: bool, as_json: bool) -> None:
-    """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
+    """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id.
+
+    Where a number is also the id of something else, link:NUMBER means the link only.
+    """
     if who:
         with opened(config_path) as app:
             for link in app.operations.find_to_act(name, organization):

@@ -82,6 +82,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401 - as click has it
+        """Find a command; of one that there is not, say which may be meant."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+            meant = get_close_matches(args[0], _COMMANDS, n=1)
+            if meant:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {meant[0]}?")
+        return super().resolve_command(ctx, args)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note whether JSON is asked for: then it is printed even if the rest of the line cannot be understood."""
         ctx.meta[AS_JSON] = "--json" in args

@@ -12,7 +12,7 @@ from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.notifier_rows import notifier_row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_rows, waiting
-from connector_core.cli.scripted_answers import SET_HELP, answers_given
+from connector_core.cli.scripted_answers import SET_KEY_HELP, answers_given
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.notify.settings import CHANNELS, SECRET_KEYS
@@ -53,7 +53,7 @@ def list_notifications(organization: str | None, config_path: str | None, *, as_
 @click.argument("organization")
 @click.argument("name")
 @click.option("--channel", type=click.Choice(list(CHANNELS)), help="How messages are sent.")
-@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help=SET_KEY_HELP)
 @click.option("--replace", is_flag=True, help="Give a notifier that is there these settings; secrets not given stay.")
 @config_option
 def add(  # noqa: PLR0913 - what can be said on the command line

@@ -17,7 +17,9 @@ from connector_core.contract.setup_steps import (
     needs_first,
 )
 
-SET_HELP = "Answer a question, see --choices; may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
+_SECRETS = "may be repeated. A secret: KEY=@FILE, or KEY=- for the standard input."
+SET_HELP = f"Answer a question, see --choices; {_SECRETS}"
+SET_KEY_HELP = f"Set one of the keys above; {_SECRETS}"
 
 
 def pair(text: str) -> tuple[str, str]:

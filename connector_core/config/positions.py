@@ -67,7 +67,7 @@ def read_document(path: Path) -> Document:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as exc:
-        fix = "create it, or name another one with --config"
+        fix = "create it with connector config init, or name another one with --config"
         raise ConfigInvalid([Mistake(file, 1, 1, "", f"the file cannot be read: {exc.strerror}", fix)]) from exc
     except UnicodeDecodeError as exc:
         raise ConfigInvalid([Mistake(file, 1, 1, "", "the file is not UTF-8 text", "save it as UTF-8")]) from exc

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.display_names import LONGEST
 from connector_core.contract.errors import ConfigError, ConnectorError
@@ -411,7 +412,8 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
         raise ConfigError(
             f"{record.id} is written in the configuration file and cannot be {what}.",
             code="written_in_file",
-            fix="Change the file and start the connector again.",
+            fix="Change it there, and apply the file.",
+            advice=Advice(Remedy.APPLY_CONFIG),
         )
 
 

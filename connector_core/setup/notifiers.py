@@ -202,8 +202,9 @@ def _nested(answers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _unfit(error: ValidationError) -> AnswerUnfit:
-    """Return the error of the first mistake, without the value: it may be a secret."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    """Return the error of the first mistake, without the value: it may be a secret. A wrong name comes before all."""
+    mistakes = error.errors(include_url=False, include_input=False)
+    first = next((one for one in mistakes if one["type"] == "extra_forbidden"), mistakes[0])
     place = [str(part) for part in first["loc"] if isinstance(part, str) and part not in CHANNELS]
     key = ".".join(place) or "channel"
     name = key.replace("_", " ").replace(".", ", ").capitalize()

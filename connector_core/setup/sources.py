@@ -237,7 +237,8 @@ class SourceSetup:
             raise ConfigError(
                 f"The source of {organization} is written in {place} and is changed there.",
                 code="written_in_file",
-                fix="Change the file and start the connector again.",
+                fix="Change it there, and apply the file.",
+                advice=Advice(Remedy.APPLY_CONFIG),
             )
 
 

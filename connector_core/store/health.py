@@ -46,5 +46,7 @@ def unusable(path: object, exc: Exception) -> ConnectorError:
         f"{path} cannot be used as database: {exc}.",
         code="database_unusable",
         detail=str(exc),
-        fix="Check that file and folder are writable for this user, and that there is space on the disk.",
+        fix="Make the folder, or name another database."
+        if isinstance(exc, FileNotFoundError)
+        else "Check that file and folder are writable for this user, and that there is space on the disk.",
     )

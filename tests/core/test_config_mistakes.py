@@ -59,7 +59,8 @@ def test_missing_file(tmp_path):
         read_config(path, [], ENVIRON)
 
     assert str(caught.value.mistakes[0]) == (
-        f"{path}:1:1 the file cannot be read: No such file or directory — create it, or name another one with --config"
+        f"{path}:1:1 the file cannot be read: No such file or directory"
+        " — create it with connector config init, or name another one with --config"
     )
 
 

@@ -34,6 +34,7 @@ organizations:
     ("error", "code"),
     [
         (RemoteError("No."), 1),
+        (RemoteError("No database.", code="database_damaged"), 3),
         (click.UsageError("What?"), 2),
         (ConfigError("Who?", code="integration_unknown"), 2),
         (ConfigError("Wrong."), 3),
@@ -239,3 +240,11 @@ def test_a_source_is_shown_in_words(command):
     assert code == 0
     assert "secret" in out
     assert not {"{", "[", "'"} & {*out}
+
+
+def test_a_word_that_is_nearly_a_command_is_told(command):
+    """As for keys of the configuration file; what is like none is only refused."""
+    assert command("statsu")[0] == 2
+    assert "Did you mean status?" in command("statsu")[2]
+    code, _, said = command("xyzzy")
+    assert (code, "Did you mean" in said) == (2, False)

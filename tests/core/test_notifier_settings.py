@@ -134,3 +134,9 @@ def test_what_is_no_mail_server_is_refused(host):
         read_answers(answers)
 
     assert wrong.value.key == "host"
+
+
+def test_a_wrong_key_is_named_before_what_is_missing():
+    """It may be what was meant by it."""
+    with pytest.raises(AnswerUnfit, match="There is no setting hots"):
+        read_answers({"channel": "email", "hots": "smtp.example.com"})

@@ -322,3 +322,27 @@ def test_a_bug_is_visible_and_tried_again(lab):
     link = lab.store.links.get(1)
     assert (link.status.state, link.status.code) == (LinkState.BLOCKED, "internal_error")
     assert rest.due is not None
+
+
+def test_a_number_that_means_two_things_is_told_apart(lab):
+    """A link's number may be another incident's id: a look shows both, and nothing is done to either unasked."""
+    happen(lab, id="inc-a")
+    first = lab.store.links.find()[0]
+    happen(lab, id=str(first.id))
+    second = next(link for link in lab.store.links.find() if link.id != first.id)
+
+    assert [link.id for link in lab.operations.find(str(first.id))] == [first.id, second.id]
+    with pytest.raises(ConfigError, match="is the number of a link") as refused:
+        lab.operations.find_to_act(str(first.id))
+    assert refused.value.code == "name_ambiguous"
+    assert refused.value.fix == f"Say which link is meant: link:{first.id} or link:{second.id}."
+    assert [link.id for link in lab.operations.find_to_act(f"link:{first.id}")] == [first.id]
+    assert [link.id for link in lab.operations.find_to_act(f"link:{second.id}")] == [second.id]
+    assert [link.id for link in lab.operations.find_to_act(str(second.id))] == [second.id]
+
+
+def test_an_id_may_begin_like_a_links_number(lab):
+    """It is found all the same."""
+    happen(lab, id="link:9001")
+
+    assert [link.incident_id for link in lab.operations.find_to_act("link:9001")] == ["link:9001"]
