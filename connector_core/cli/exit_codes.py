@@ -30,8 +30,6 @@ _OF_NAMES = frozenset(
         *("nothing_named", "organization_needed", "setup_link_unknown", "name_ambiguous"),
     }
 )
-#: A database that somebody has to replace: to start again and again mends nothing.
-_OF_DATABASES = frozenset({"database_damaged"})
 #: What the system says of a file, a folder or a disk that cannot be used.
 _OF_FILES = frozenset(
     {
@@ -46,7 +44,7 @@ def code_of(error: BaseException) -> ExitCode:
     match error:
         case click.ClickException():
             return ExitCode(error.exit_code)
-        case ConnectorError() if isinstance(error, ConfigError) or error.code in _OF_DATABASES:
+        case ConfigError():
             return ExitCode.USAGE if error.code in _OF_NAMES else ExitCode.SETTINGS
         case AuthError():
             return ExitCode.AUTHORIZATION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
+from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.store.failures import DAMAGED
 from connector_core.store.records import DAMAGE_FIX
 
@@ -37,9 +37,9 @@ def is_damage(exc: Exception) -> bool:
 
 
 def unusable(path: object, exc: Exception) -> ConnectorError:
-    """Say why a file cannot be opened as database."""
+    """Say why a file cannot be opened as database; somebody has to act, starting again and again mends nothing."""
     if is_damage(exc):
-        return RemoteError(
+        return ConfigError(
             f"{path} is damaged, or no database.", code="database_damaged", detail=str(exc), fix=DAMAGE_FIX
         )
     return ConfigError(

@@ -17,7 +17,7 @@ from tests.support.served import ADMIN, ServedLink, Visitor
 
 BASE = "/desk/connector"
 # Forms that are sent there; nobody looks at them.
-ACTIONS = "/(logout|everywhere|disable|check|retry|hand-over)$"
+ACTIONS = "/(logout|everywhere|disable|check|retry|revoke|hand-over)$"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ organizations:
     ("error", "code"),
     [
         (RemoteError("No."), 1),
-        (RemoteError("No database.", code="database_damaged"), 3),
         (click.UsageError("What?"), 2),
         (ConfigError("Who?", code="integration_unknown"), 2),
         (ConfigError("Wrong."), 3),
