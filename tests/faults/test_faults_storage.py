@@ -224,7 +224,7 @@ def test_damage_is_found_and_said(tmp_path):
             take(store, number)
     store.close()
     damage(path, at=0)
-    with pytest.raises(RemoteError) as at_start:
+    with pytest.raises(ConfigError) as at_start:
         open_store(path, BOX)
 
     assert problems
