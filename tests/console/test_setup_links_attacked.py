@@ -12,22 +12,18 @@ from connector_core import ConfigError, Grant, RetryLater
 from connector_core.setup.setup_links import GOOD_FOR
 from connector_core.store import Actor, Via
 from connector_core.store.acting import acting
-from tests.support.own_desk import OwnDesk
+from tests.support.own_desk import ANSWERS, two_drafts
 from tests.support.pages import shown
-from tests.support.served import Served, Visitor
+from tests.support.served import Visitor
 
-ANSWERS = {"address": "https://acme.example.test", "token": "a good token"}
 CLOSED = "it was used or has expired"
 
 
 @pytest.fixture
 def served(tmp_path):
     """Serve drafts of two organizations, whose access is authorized with answers."""
-    opened = Served(tmp_path, points=[OwnDesk().entry_point()])
-    for name, organization in (("helpdesk", "acme"), ("other", "globex")):
-        opened.app.setup.create(name, organization, "desk")
-    yield opened
-    opened.stop()
+    with two_drafts(tmp_path) as opened:
+        yield opened
 
 
 def link(served, name="helpdesk", step="site"):

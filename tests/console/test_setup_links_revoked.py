@@ -8,11 +8,10 @@ import pytest
 import requests
 
 from connector_core.store import Act, AuditFilter
-from tests.support.own_desk import OwnDesk
+from tests.support.own_desk import ANSWERS, two_drafts
 from tests.support.pages import shown
-from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
+from tests.support.served import ADMIN, GUEST, VIEWER, Visitor
 
-ANSWERS = {"address": "https://acme.example.test", "token": "a good token"}
 STEP = "/integrations/helpdesk/setup/step/site"
 REVOKE = "/integrations/helpdesk/setup/hand-over/revoke"
 
@@ -20,11 +19,8 @@ REVOKE = "/integrations/helpdesk/setup/hand-over/revoke"
 @pytest.fixture
 def served(tmp_path):
     """Serve drafts of two organizations."""
-    opened = Served(tmp_path, points=[OwnDesk().entry_point()])
-    for name, organization in (("helpdesk", "acme"), ("other", "globex")):
-        opened.app.setup.create(name, organization, "desk")
-    yield opened
-    opened.stop()
+    with two_drafts(tmp_path) as opened:
+        yield opened
 
 
 def enter(served, name="ada", password=ADMIN):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from connector_core import (
@@ -18,6 +22,9 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.testing import MemoryDesk
+from tests.support.served import Served
+
+ANSWERS = {"address": "https://acme.example.test", "token": "a good token"}
 
 
 class OwnDeskSettings(Settings):
@@ -69,3 +76,13 @@ class OwnDesk(MemoryDesk):
             SetupStep("status", "Status", "Its name.", (status,)),
             SetupStep("site", "Your Site", "Where it is.", (address, token), before_authorization=True),
         )
+
+
+@contextmanager
+def two_drafts(folder: Path) -> Iterator[Served]:
+    """Serve drafts of two organizations, whose access is authorized with answers."""
+    opened = Served(folder, points=[OwnDesk().entry_point()])
+    for name, organization in (("helpdesk", "acme"), ("other", "globex")):
+        opened.app.setup.create(name, organization, "desk")
+    yield opened
+    opened.stop()
