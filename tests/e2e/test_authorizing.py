@@ -94,6 +94,7 @@ def test_another_account_needs_one_more_word_in_a_script(stage):
     assert (taken.returncode, account(stage)) == (0, "Olga Other")
 
 
+@pytest.mark.extended
 def test_an_admin_of_another_site_who_is_lured_to_the_consent_page_gives_nothing(stage):
     """Once a site is known, what reaches only another is refused at once; there is nothing to confirm."""
     stage.authorize()

@@ -167,6 +167,7 @@ def test_another_file_of_the_same_database_is_read_by_the_command(shell, tmp_pat
     assert "OUR_KEY" in found.stderr
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("sent", [b"", b"\0\0\0\x02{}", b"\0\0\0\x05hello", b"\xff" * 5000])
 def test_nonsense_ends_nothing(shell, sent):
     """Whoever says nothing, or what nobody understands, is hung up on; the next one is served."""
