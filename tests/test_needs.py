@@ -156,9 +156,10 @@ def programs(tmp_path, monkeypatch):
 
 
 def write_program(path, text):
-    """Write a program for the shell."""
+    """Write a program for the shell, and return where it is."""
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
+    return path
 
 
 @pytest.mark.usefixtures("failed")
@@ -247,3 +248,14 @@ def test_a_browser_without_windows_is_taken_before_a_whole_one(programs, monkeyp
     assert need.is_best_browser(need.find_browser())
     monkeypatch.delenv("CONNECTOR_CHROMIUM")
     assert not need.is_best_browser(broken)
+
+
+def test_no_browser_is_found_where_nothing_can_drive_it(programs, monkeypatch):
+    """A bare Debian lacks a library of Playwright's Node.js: the tests are left out, and the run is green."""
+    write_program(programs / "chromium", "exit 0")
+    monkeypatch.setenv("PLAYWRIGHT_NODEJS_PATH", str(write_program(programs / "node", "exit 127")))
+
+    assert need.find_browser() is None
+
+    monkeypatch.setenv("CONNECTOR_CHROMIUM", str(programs / "chromium"))
+    assert need.find_browser() is None

@@ -63,12 +63,16 @@ WINDOWLESS = ("chromium-headless-shell", "chrome-headless-shell", "headless_shel
 def find_browser() -> Path | None:
     """Return a Chromium that starts: the one named by `CONNECTOR_CHROMIUM`, the system's, or Playwright's own.
 
-    One that is built without windows comes first.
+    One that is built without windows comes first. There is none where Playwright cannot drive it: a bare Debian lacks a
+    library that its Node.js loads.
     """
+    driven = _of_playwright()
+    if driven is None:
+        return None
     named = os.environ.get("CONNECTOR_CHROMIUM")
     if named:
         return Path(named) if _starts(named) else None
-    found = [*map(shutil.which, (WINDOWLESS[0], "chromium", "chromium-browser")), *_of_playwright()]
+    found = [*map(shutil.which, (WINDOWLESS[0], "chromium", "chromium-browser")), *driven]
     candidates = sorted((Path(one) for one in found if one), key=lambda one: one.name not in WINDOWLESS)
     return next((one for one in candidates if _starts(str(one))), None)
 
@@ -78,14 +82,25 @@ def is_best_browser(found: Path) -> bool:
     return found.name in WINDOWLESS or "CONNECTOR_CHROMIUM" in os.environ
 
 
-def _of_playwright() -> list[str]:
-    """Return the browsers that Playwright downloaded: the one without windows has a folder beside the whole one's."""
+# A process of its own: a driver that does not start ends it with a traceback.
+_PLACE_OF_PLAYWRIGHT = """
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    print(playwright.chromium.executable_path)
+"""
+
+
+def _of_playwright() -> list[str] | None:
+    """Return the browsers that Playwright downloaded; None where it cannot drive any.
+
+    The one without windows has a folder beside the whole one's.
+    """
+    command = [sys.executable, "-c", _PLACE_OF_PLAYWRIGHT]
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this group of tests has it
-    except ImportError:
-        return []
-    with sync_playwright() as playwright:
-        whole = Path(playwright.chromium.executable_path)
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
+    except (OSError, subprocess.SubprocessError):
+        return None
+    whole = Path(asked.stdout.strip())
     folder = whole.parents[1]
     beside = folder.with_name(folder.name.replace("chromium", "chromium_headless_shell"))
     return [str(one) for one in (*beside.glob("*/*"), whole) if one.is_file() and one.name in (*WINDOWLESS, whole.name)]
@@ -168,13 +183,15 @@ def find_request_tracker() -> Path | None:
 NEEDS = {
     "browser": Need(
         find_browser,
-        packages=("chromium-headless-shell", "fonts-liberation"),
+        # The last one is for Node.js, with which Playwright drives the browser.
+        packages=("chromium-headless-shell", "fonts-liberation", "libatomic1"),
         download=(sys.executable, "-m", "playwright", "install", "--only-shell", "--with-deps", "chromium")
         if os.geteuid() == 0
         else (sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"),
-        advice="Install Chromium, or name one with CONNECTOR_CHROMIUM=/path/to/chromium.",
+        advice="Install Chromium, or name one with CONNECTOR_CHROMIUM=/path/to/chromium; and what Node.js loads"
+        " (apt-get install libatomic1).",
         is_best=is_best_browser,
-        lesser=("chromium", "fonts-liberation"),
+        lesser=("chromium", "fonts-liberation", "libatomic1"),
     ),
     "wrk": Need(
         lambda: Path(found) if (found := shutil.which("wrk")) else None,
