@@ -124,6 +124,17 @@ def test_an_unknown_name_is_a_wrong_command_line(command, words):
     assert "nope" in err
 
 
+def test_a_mistyped_line_is_said_by_the_name_of_the_command(command, monkeypatch):
+    """Also where a daemon does it, whose process was begun as a module."""
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", "connector_core", raising=False)
+
+    code, _, err = command("links", "--nope")
+
+    assert code == 2
+    assert err.startswith("Usage: connector links [OPTIONS]")
+    assert "Try 'connector links --help'" in err
+
+
 @pytest.mark.parametrize("verb", ["show", "replay"])
 def test_a_delivery_that_is_not_there_is_a_wrong_command_line(command, verb):
     """Its number is a name too."""
