@@ -27,7 +27,10 @@ HERE = frozenset(
 )
 #: What is typed meanwhile is for these.
 ASKING = frozenset(
-    {("integrations", "setup"), ("integrations", "authorize"), ("sources", "setup"), ("notifications", "add")}
+    {
+        *(("integrations", "setup"), ("integrations", "authorize"), ("sources", "setup"), ("notifications", "add")),
+        ("deliveries", "replay"),
+    }
 )
 GREETED_WITHIN_S = 10.0
 TRY_AGAIN, INTERRUPTED = 5, 130  # as ExitCode has it, and as shells do
