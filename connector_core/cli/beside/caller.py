@@ -152,6 +152,7 @@ def _answer(
     """Say what is wanted; return what the daemon says in the end, nothing where it is gone."""
     request = {
         "config": os.path.realpath(config),
+        "named": config,
         "words": said,
         "environ": {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ},
         "who": who(),
