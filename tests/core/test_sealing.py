@@ -96,7 +96,7 @@ SEALING = {
 READING = {
     "integrations.every", "integrations.opened", "integrations.signed", "integrations.since",
     "integrations.of_organization", "integrations.is_any_signed", "integrations.note_signed",
-    "authorizations.find", "authorizations.held",
+    "authorizations.find", "authorizations.held", "authorizations.latest",
     "grants.get", "grants.note_sites", "sources.every", "notifiers.every", "webhooks.token", "configuration.snapshot",
     "delivery_log.payload", "delivery_log.read_box", "sessions.id_token",
 }  # fmt: skip
