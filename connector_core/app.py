@@ -153,8 +153,7 @@ class App:
 
     def _take_up_keys(self) -> None:
         """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
-        taken = self.store.secrets.take_up(self.clock.now())
-        if taken.resealed:
+        if (taken := self.store.secrets.take_up(self.clock.now())).resealed:
             self.log.info("secrets_resealed", count=taken.resealed)
 
     def _say_unreadable(self) -> None:
