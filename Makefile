@@ -30,9 +30,9 @@ test-all:  ## all of them: those of make test, then the others
 	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory test-extended
 
-test-extended: $(READ)  ## what repeats under another size, colour or seed; and whether tests notice mistakes
+test-extended: $(READ)  ## what repeats: other sizes, colours, seeds, surfaces, all examples; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
-	$(BIN)/python -m tools.steady $(WORKERS) -q -m 'extended and not request_tracker'
+	CONNECTOR_EXAMPLES=all $(BIN)/python -m tools.steady $(WORKERS) -q -m '(extended or hypothesis) and not request_tracker'
 	$(BIN)/python -m tools.mutants --sample 30 --seed 1
 
 test-rt: $(STAMP)  ## those that need a real Request Tracker, got by apt-get where that is allowed

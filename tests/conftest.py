@@ -1,7 +1,7 @@
 """Settings of all tests: none is timed, since a busy machine is no fault of the code.
 
-`make test` tries the same examples at every run, so that it passes or fails by what the code is; the campaign
-(`CONNECTOR_CAMPAIGN=long`) draws new ones.
+`make test` tries the same examples at every run, so that it passes or fails by what the code is, `make test-extended`
+more of the same (`CONNECTOR_EXAMPLES=all`); the campaign (`CONNECTOR_CAMPAIGN=long`) draws new ones.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import asyncio
 import gc
 import logging
 import os
+from collections import Counter
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.support import daemon_logs, needed, new_databases
+from tests.support import daemon_logs, examples, needed, new_databases
 from tests.support.postgres import shared_server, worker_name
 
 UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
-settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=UNTIMED)
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, max_examples=examples.up_to(100), suppress_health_check=UNTIMED
+)
 settings.register_profile("exploring", deadline=None, suppress_health_check=UNTIMED)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
 
@@ -72,6 +75,19 @@ def pytest_runtest_call(item):
 def pytest_runtest_makereport(item, call):
     """Show a group of tests that is left out as one line, and what daemons wrote with a test that failed."""
     return daemon_logs.show(needed.fold((yield), call), item)
+
+
+#: How many cases there are so far of each test that has them, for each database.
+_cases: Counter[tuple[str, bool]] = Counter()
+
+
+def pytest_itemcollected(item):
+    """Mark the cases of a test that are more than `make test` tries, in the order in which they are written."""
+    if most := item.get_closest_marker("cases_in_test"):
+        test = item.nodeid.partition("[")[0], "postgresql" in item.name
+        _cases[test] += 1
+        if _cases[test] > most.args[0]:
+            item.add_marker("extended")
 
 
 def pytest_collection_modifyitems(items):

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.postgres import PREFIX, connected, own_server
 
+pytestmark = pytest.mark.extended
+
 ROOT = Path(__file__).parents[1]
 TABLES = (
     "CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);"

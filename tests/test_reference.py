@@ -104,6 +104,7 @@ def test_codes_that_other_lists_have_are_on_the_page(codes):
     assert set(REASONS) | set(EVENT_REASONS) | set(AbsenceKind) <= set(codes)
 
 
+@pytest.mark.extended
 def test_codes_that_tests_expect_are_on_the_page(codes):
     """An independent look: what tests of the product compare an error's code with is a code of the product."""
     expected = {

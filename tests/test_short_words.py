@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 # What a token may hold; eight letters of 64 are right once in 10^14, four once in 10^7, and pages have many places.
 SHORT = re.compile(r"[\w-]{1,7}", re.ASCII)
@@ -44,6 +46,7 @@ def searches(source: str) -> list[str]:
     return found
 
 
+@pytest.mark.extended
 def test_short_words_are_looked_for_in_what_a_page_shows():
     """`shown` in `tests/support/pages.py` leaves out what nobody sees."""
     found = {

@@ -8,6 +8,8 @@ import pytest
 
 from tools import steady
 
+pytestmark = pytest.mark.extended
+
 BAD_LUCK = """
 from pathlib import Path
 def test_steady(): Path("{folder}/ran").open("a").write("s")

@@ -52,6 +52,7 @@ def found(pattern: re.Pattern[str], without: tuple[str, ...]) -> list[str]:
     ]
 
 
+@pytest.mark.extended
 def test_no_command_is_written_where_a_page_may_show_it():
     """It is an `Advice`, whose command stands in one table."""
     assert found(COMMAND, (*OF_TERMINAL, CATALOGUE)) == []
@@ -61,6 +62,7 @@ def test_no_command_is_written_where_a_page_may_show_it():
 STEP_TEXTS = ("plugins/jira_jsm/connector_jira_jsm/sentences.py", "plugins/xyte/connector_xyte/texts.py")
 
 
+@pytest.mark.extended
 def test_no_click_is_written_where_a_terminal_may_show_it():
     """A step has the same name on every surface; a button is on one."""
     assert found(CLICK, (*OF_BROWSER, *STEP_TEXTS)) == []

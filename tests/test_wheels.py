@@ -70,6 +70,7 @@ def run(wheels, libraries, tmp_path):
     return with_only
 
 
+@pytest.mark.extended
 def test_each_holds_its_own_package_and_nothing_else(wheels):
     """With the licence and the mark of types."""
     found = {}
@@ -90,6 +91,7 @@ def test_no_stand_in_goes_to_production(wheels, name):
         assert [one for one in wheel.namelist() if "sandbox" in one] == []
 
 
+@pytest.mark.extended
 def test_the_product_alone_says_what_the_demo_needs(run):
     """One sentence and a command, with the exit code of a mistake in settings."""
     ended = run(PRODUCT, "connector_core", "demo", "--once")

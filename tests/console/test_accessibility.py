@@ -60,7 +60,8 @@ def addresses(set_up):
     return [*pages, *about, *steps, *told, "/account", "/integrations/nothing"]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.extended), ("dark", 390)])
+@pytest.mark.extended
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_axe_finds_nothing_serious(browser, stage, set_up, scheme, width):
     """No page has a serious finding, in either scheme; none is wider than a phone."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
@@ -155,6 +156,7 @@ def press(page, name):
     page.keyboard.press("Enter")
 
 
+@pytest.mark.extended
 def test_lists_can_be_filtered_and_keep_what_is_chosen(person):
     """Typing narrows a long list to what fits; the chosen entry stays, and nothing fitting is said."""
     main = person.stage.sandbox.oauth.main

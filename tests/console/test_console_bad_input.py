@@ -34,6 +34,7 @@ def neighbour(stage, cloud_id="cloud-2", name="neighbour"):
     stage.sandbox.oauth.sites[cloud_id] = site
 
 
+@pytest.mark.extended
 def test_declined_consent(person):
     """A refusal is explained in the words of the product page; approving afterwards works."""
     person.start()
@@ -60,6 +61,7 @@ def test_missing_product(person):
     person.sees("Access is authorized.")
 
 
+@pytest.mark.extended
 def test_forged_and_used_state(person):
     """A callback that nobody was sent on changes nothing, neither does a second use of the same address."""
     person.start()
@@ -111,6 +113,7 @@ def test_other_account_is_shown_and_taken_over_when_meant(person):
     person.sees("Olga Other")
 
 
+@pytest.mark.extended
 def test_other_site_is_refused_with_the_reason(person):
     """An approval that reaches only another site is refused; the right one works."""
     person.start()
@@ -129,6 +132,7 @@ def test_other_site_is_refused_with_the_reason(person):
     person.sees("Access is authorized.")
 
 
+@pytest.mark.extended
 def test_list_that_fails_to_load_keeps_the_answers(person):
     """The message, the present choice and Reload are there; a reload brings the list back."""
     person.start()
@@ -204,6 +208,7 @@ def test_back_button_and_double_submit(person):
     person.is_at("Select Service Desk")
 
 
+@pytest.mark.extended
 def test_session_that_ended_in_the_middle(person):
     """What was sent is not lost on another page: after the login one is where one was."""
     person.start()
@@ -221,6 +226,7 @@ def test_session_that_ended_in_the_middle(person):
     person.sees("Updated.")
 
 
+@pytest.mark.extended
 def test_form_of_an_earlier_login(person):
     """A page from before the login was renewed is refused with the way back; nothing was changed."""
     person.start()
@@ -255,6 +261,7 @@ def test_names_that_cannot_be(person):
     person.is_at("Authorize access")
 
 
+@pytest.mark.extended
 def test_state_that_has_expired_is_unknown(person):
     """A state that is no longer good ends in the same explanation, and starting again works."""
     person.start()

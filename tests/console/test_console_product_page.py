@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connector_core.demo.stage import until
 
 
@@ -21,6 +23,7 @@ def test_changed_settings_are_for_new_incidents_and_the_page_counts_the_others(p
     person.sees("1 open incident keeps")
 
 
+@pytest.mark.extended
 def test_activation_lists_what_is_missing_and_leads_there(person):
     """Activating too early changes nothing, names every open step and links to it."""
     person.start()
@@ -60,6 +63,7 @@ def test_disabling_enabling_and_removing(person):
     assert person.page.get_by_role("link", name=person.name, exact=True).count() == 0
 
 
+@pytest.mark.extended
 def test_close_step_shows_from_where_the_close_is_reached(person):
     """What the chosen status leads to is shown as present tickets tell it."""
     person.set_up()
@@ -120,6 +124,7 @@ def test_another_desk_is_held_as_a_draft_and_the_page_says_so_before(person):
     person.sees("People (HR, 12)")
 
 
+@pytest.mark.extended
 def test_a_draft_is_discarded_with_one_click(person):
     """The step shows the settings in effect again."""
     person.set_up()
@@ -133,6 +138,7 @@ def test_a_draft_is_discarded_with_one_click(person):
     assert person.page.get_by_label("Support (SUP)").is_checked()
 
 
+@pytest.mark.extended
 def test_another_request_type_keeps_the_close_status(person):
     """Its list still has the status: nothing is asked again, and the change is in effect at once."""
     person.set_up()

@@ -279,6 +279,7 @@ def test_addresses_that_are_no_pages_show_the_frame_or_lead_to_one(visitor):
     assert visitor.page.get_by_role("link", name="Integrations").first.is_visible()
 
 
+@pytest.mark.extended
 def test_a_check_ends_on_a_page_that_stays_live(visitor):
     """After Check now the address is that of the integration, which shows what comes in; what was opened stays so."""
     visitor.log_in()

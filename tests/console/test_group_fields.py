@@ -141,6 +141,7 @@ def test_choice_wins_over_the_text_that_was_typed_before(wizard):
     assert "request_fields" not in wizard.answers()
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize(
     ("key", "value", "part"),
     [

@@ -190,6 +190,7 @@ def test_values_of_both_sides_are_read_each_in_its_own_direction(tmp_path):
     assert '<td data-label="Incident"><bdi>\u05de\u05e1\u05da (1)</bdi>' in page
 
 
+@pytest.mark.cases_in_test(8)
 @pytest.mark.parametrize("address", SENT)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_nothing_that_is_sent_is_run(served, address, is_known):

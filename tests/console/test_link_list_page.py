@@ -216,6 +216,7 @@ def test_nothing_of_another_organization(served):
     assert Visitor(served.url).get("/links/export", allow_redirects=False).status_code == 303
 
 
+@pytest.mark.extended
 def test_what_is_selected_stays_selected_while_the_list_follows(served, browser):
     """The list shows a new link by itself; the box stays checked, and the button acts on it."""
     page = browser.new_context(viewport={"width": 390, "height": 800}).new_page()

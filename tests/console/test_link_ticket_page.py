@@ -74,6 +74,7 @@ def test_a_ticket_is_compared_and_then_linked(served, admin, desk):
     assert f'href="/links/{link.id}"' in again.text
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize(
     ("incident", "ticket", "why"),
     [

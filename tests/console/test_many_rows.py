@@ -64,6 +64,7 @@ def test_a_page_lists_so_many_and_the_next_goes_on(ada):
     assert '<a href="/">First</a>' in second
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("page", ["0", "-1", "x", "", "9999999", "²"])
 def test_a_page_that_is_no_number_is_the_first(ada, page):
     """Whatever stands in the address, a page is shown."""

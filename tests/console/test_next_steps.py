@@ -32,6 +32,7 @@ def test_the_front_page_leads_to_what_was_switched_off(served, admin):
     assert 'href="/integrations/acme-desk/setup/enable">Activate</a>' in admin.get("/").text
 
 
+@pytest.mark.extended
 def test_on_a_phone_the_present_step_is_in_sight(person):
     """Also the last one of a long row."""
     person.page.set_viewport_size({"width": 390, "height": 844})

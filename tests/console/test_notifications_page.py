@@ -104,6 +104,7 @@ def test_the_form_shows_what_is_set_but_no_secret(served, admin):
     assert "Last accepted" in page
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize(("fields", "said"), [
     ({"name": "!?"}, "The name needs a letter or a digit."),
     ({"url": "ftp://x"}, "expected an address like https://"),

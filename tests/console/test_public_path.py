@@ -68,6 +68,7 @@ def opened_from(visitor, below):
     return seen, lost
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("below", [BASE, ""], ids=["passed on", "taken away"])
 def test_every_page_leads_to_pages_below_the_path(served, below):
     """Whatever is clicked, from the front page on, lies below the path and is there."""

@@ -164,6 +164,7 @@ def test_what_would_have_gone_where_is_shown_before_it_is_saved(served, admin):
     assert in_force(served) == []
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -370,7 +371,8 @@ def test_a_person_does_it_in_a_browser(served, browser):
     assert [one.integration_id for one in served.app.store.links.find(text="inc-2")] == ["acme-it"]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.extended), ("dark", 390)])
+@pytest.mark.extended
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_axe_finds_nothing_serious(served, browser, scheme, width):
     """With rules, a trial and incidents without a ticket; no wider than a phone, however long a text is."""
     use(served, {"when": {"title": "x" * 200, "space": "Acme/Berlin"}, "to": ["acme-desk", "acme-it"]}, CRITICAL)

@@ -26,6 +26,7 @@ def link_of(person, key):
     return person.page.locator(".copy code").inner_text()
 
 
+@pytest.mark.extended
 def test_somebody_else_authorizes_access(person, browser):
     """The link leads to the consent page and back, works once, and shows nothing but the step."""
     person.start()

@@ -44,6 +44,7 @@ def connect(person, key, **more):
     person.click("Update")
 
 
+@pytest.mark.extended
 def test_from_nothing_to_the_first_request(person):
     """The platform comes first in the wizard, a wrong key is refused at its field, and an incident gets its request."""
     page, stage = person.page, person.stage
@@ -133,6 +134,7 @@ def test_a_list_that_cannot_be_fetched_is_said_and_reloaded(person):
     person.sees("Updated.")
 
 
+@pytest.mark.extended
 def test_back_and_double_clicks(person):
     """Going back shows the page again, and a double click does it once."""
     page = person.page

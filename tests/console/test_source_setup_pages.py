@@ -226,6 +226,7 @@ CHANGES = (
 )
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("address", CHANGES)
 def test_a_viewer_changes_nothing(app, enter, address):
     """Looking is all: no button is there, and no form is taken."""
@@ -244,6 +245,7 @@ def test_a_viewer_changes_nothing(app, enter, address):
     assert 'id="f-' not in step.text
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("address", CHANGES)
 def test_for_others_it_is_not_there(app, enter, address):
     """The administrator of another organization sees what they would see of one that does not exist."""
@@ -261,6 +263,7 @@ def test_for_others_it_is_not_there(app, enter, address):
     assert "Acme Inc." not in gus.get("/").text
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("address", CHANGES)
 def test_a_form_of_elsewhere_is_not_taken(app, ada, address):
     """Neither without our token nor from another site."""

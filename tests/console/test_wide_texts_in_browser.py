@@ -52,6 +52,7 @@ def served(tmp_path, monkeypatch):
         yield made
 
 
+@pytest.mark.extended
 def test_no_text_of_others_spoils_a_page_on_a_phone(served, browser):
     """One page of each kind, with markup, ten thousand letters without a blank and marks of direction everywhere."""
     reader = Visitor(served.url)

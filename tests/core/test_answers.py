@@ -39,6 +39,7 @@ def taken(body):
     return peak
 
 
+@pytest.mark.cases_in_test(5)
 @pytest.mark.parametrize("unit", UNITS)
 def test_an_answer_weighs_at_least_what_it_takes(unit):
     """Of whatever it is made, as many as there may be."""

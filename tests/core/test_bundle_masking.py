@@ -63,6 +63,7 @@ def spelled(secret):
     }
 
 
+@pytest.mark.cases_in_test(1)
 def test_no_secret_is_in_it_however_it_is_written(bundle):
     """Each look of each secret, in a log that holds them all."""
     looks = {(name, how): text for name, secret in SECRETS.items() for how, text in spelled(secret).items()}
@@ -74,6 +75,7 @@ def test_no_secret_is_in_it_however_it_is_written(bundle):
     assert log.count("before") == log.count("after") == len(looks)
 
 
+@pytest.mark.cases_in_test(1)
 def test_half_a_secret_is_none(bundle):
     """Neither where a long line is cut, nor where the log begins in the midst of one of several lines."""
     long, lines = SECRETS["long"], SECRETS["lines"].splitlines()

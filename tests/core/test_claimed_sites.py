@@ -10,6 +10,8 @@ from connector_core.testing import MemoryDesk
 from tests.support.activation import active_record
 from tests.support.sync_lab import happen, make_lab
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 CLOUD = "cloud-1"
 ADDRESS = "https://theirs.example.test"
 

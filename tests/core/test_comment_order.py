@@ -76,6 +76,7 @@ class Talk:
         self.waiting = [one for one in self.waiting if one[2] in still]
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("seed", range(6))

@@ -27,6 +27,8 @@ from connector_core.testing import MemoryDesk
 from tests.support.rows import everything
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 
 @pytest.fixture
 def lab(store, clock):

@@ -53,6 +53,7 @@ def run(path, *words):
     return CliRunner().invoke(cli, ["--config", str(path.with_name("connector.yaml")), *words])
 
 
+@pytest.mark.cases_in_test(4)
 @pytest.mark.parametrize("version", NAMES[:-1])
 def test_each_earlier_version_is_brought_up_to_date(path, version):
     """By `run` and by `db migrate`; nothing is missing afterwards."""

@@ -10,6 +10,8 @@ from connector_core.contract.merge import Direction, FieldRule
 from connector_core.store import LinkFilter, LinkState
 from tests.support.sync_lab import happen, make_lab, run, see
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 
 def test_a_field_that_the_platform_does_not_accept_is_no_agreement(store, clock):
     """Title and priority were changed on the ticket, and the platform takes neither."""

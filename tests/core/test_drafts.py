@@ -21,6 +21,7 @@ from connector_core.setup.synced import set_synced
 from connector_core.store import IntegrationState, SourceRecord
 from connector_core.testing import FrozenClock
 from tests.support.activation import activate
+from tests.support.examples import up_to
 from tests.support.fake_plugins import FakeEntryPoint, module_of, on_incident_event
 
 CONFIG = "secret_key: a passphrase of many letters\norganizations: {acme: {}}\n"
@@ -294,7 +295,7 @@ def test_rules_are_in_effect_at_once_although_a_change_is_held(setting):
     assert setting.stored.draft == draft
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=up_to(60))
 @given(site=sites(), given_answers=st.lists(st.tuples(st.sampled_from(("desk", "kind", "status")), st.integers(0, 2))))
 def test_what_is_in_effect_is_whole_at_every_moment(setting, site, given_answers):
     """Whatever is answered in whatever order, an active integration never lacks an answer, nor has one of no list."""

@@ -24,6 +24,7 @@ def machine(tmp_path):
     made.store.close()
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize("beats", [True, False])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_ticket_of_a_life_that_is_not_known_is_taken_over(machine, way, beats):

@@ -695,6 +695,7 @@ ANYTHING = [
 ]
 
 
+@pytest.mark.cases_in_test(4)
 @pytest.mark.parametrize("error", ANYTHING, ids=repr)
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_lane_comes_back_whatever_happens_to_its_worker(store, start, error, is_told):

@@ -72,6 +72,7 @@ def command(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.cases_in_test(10)
 @pytest.mark.parametrize(
     "words",
     [

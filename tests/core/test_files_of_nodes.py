@@ -120,7 +120,7 @@ def test_an_apply_is_for_the_host_where_it_was_asked_for(hosts):
     with capture_logs() as said:
         second.app.applying.fulfil_wishes()
 
-    assert [line["event"] for line in said] == ["config_of_another_node"]
+    assert [line["event"] for line in said if line["event"].startswith("config")] == ["config_of_another_node"]
     assert second.in_force() == "2"
 
 

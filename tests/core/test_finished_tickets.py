@@ -10,6 +10,8 @@ from connector_core.contract.models import EventType, FieldName, Incident, Incid
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 CHANGES = [{"title": "Fan failed"}, {"priority": Priority.LOW}, {"title": "Fan failed", "priority": Priority.LOW}]
 
 

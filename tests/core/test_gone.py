@@ -22,6 +22,8 @@ from connector_core.words.advice import advice_on, for_terminal
 from connector_core.words.timeline import sentence
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 HIDDEN = Absence(kind=AbsenceKind.HIDDEN, reason="Our account may not see it.", fix="Give it the permission.")
 
 

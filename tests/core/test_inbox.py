@@ -142,6 +142,7 @@ STARTS = [
 ]
 
 
+@pytest.mark.cases_in_test(4)
 @pytest.mark.parametrize(("kind", "opened_s", "status", "starts"), STARTS)
 def test_only_what_began_after_the_activation_gets_a_ticket(inbox, kind, opened_s, status, starts):
     """`opened` always does; what tells of an open incident does if its beginning was after the activation."""
@@ -262,6 +263,7 @@ def test_news_are_noted_by_what_happened(inbox):
     assert inbox.store.links.get(1).incident.status is IncidentStatus.CLOSED
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize(
     ("first", "second", "title"),
     [

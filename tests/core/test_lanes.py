@@ -404,6 +404,7 @@ ATTEMPTS = [
 ]
 
 
+@pytest.mark.cases_in_test(4)
 @pytest.mark.parametrize(("by_s", "at_s", "moved_s"), ATTEMPTS)
 def test_an_attempt_is_as_old_as_before_a_clock_was_set(lanes, by_s, at_s, moved_s):
     """How long ago a create may have worked is not changed by setting a clock, unless it was after that."""

@@ -78,6 +78,7 @@ def test_links_are_sorted(store, clock):
     assert found(store, order=LinkOrder.UPDATED) == ["inc-1", "inc-3", "inc-2", "inc-0"]
 
 
+@pytest.mark.cases_in_test(5)
 @pytest.mark.usefixtures("links")
 @pytest.mark.parametrize(
     ("wanted", "fit"),

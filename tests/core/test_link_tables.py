@@ -83,6 +83,7 @@ def test_the_result_is_no_formula():
     assert row[6] == "'-1"
 
 
+@pytest.mark.extended
 def test_a_hundred_thousand_rows_are_read_in_a_moment():
     """As rows, one after the other."""
     body = b"incident,ticket\n" + b"".join(b"inc-%d,SUP-%d\n" % (one, one) for one in range(100_000))

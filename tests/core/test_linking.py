@@ -17,6 +17,8 @@ from connector_core.store.acting import acting
 from tests.support.activation import active_record
 from tests.support.sync_lab import happen, make_lab, run, tell
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 
 @pytest.fixture
 def lab(store, clock):

@@ -76,6 +76,7 @@ def test_while_a_ticket_is_looked_for_it_is_said_so(machine):
     )
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "untold"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_ticket_that_is_not_known_closes_with_its_incident(machine, way, tells):

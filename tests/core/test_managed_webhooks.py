@@ -35,6 +35,8 @@ from tests.support.lanes_at_hand import open_links
 from tests.support.rows import everything
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
 
 

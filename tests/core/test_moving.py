@@ -310,6 +310,7 @@ def test_a_move_that_is_killed_leaves_nothing(full, target, at):
     assert rows_of_server(target) == before
 
 
+@pytest.mark.extended
 def test_nobody_writes_the_file_meanwhile(full, target):
     """What was stored after it was read would be lost."""
     seen = set()

@@ -777,6 +777,7 @@ def test_who_was_killed_on_another_host_is_waited_for(nodes, monkeypatch):
     assert second.state(first) == "lost"
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize(("is_alive", "state"), [(True, "running"), (False, "lost")])
 @pytest.mark.parametrize("end", [pytest.param("crash", marks=pytest.mark.extended), "crash of a part"])
 def test_who_begins_after_the_server_was_started_again_buries_the_killed_only(is_alive, state, end):

@@ -13,6 +13,8 @@ from tests.support.receivers import receiver
 from tests.support.rows import count, sql
 from tests.support.telling import Teller, authorize, lose_authorization, make_app, told
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 LOST = ("started", "authorization_lost", "desk")
 BACK = ("ended", "authorization_lost", "desk")
 

@@ -14,6 +14,8 @@ from connector_core.words.link_status import reason_of
 from connector_core.words.names import Names
 from tests.support.sync_lab import edited, happen, make_lab, run, see, titles
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 
 @pytest.fixture
 def lab(store, clock):

@@ -40,6 +40,8 @@ from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk
 from tests.support.sync_lab import edited, happen, make_lab, run, see
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Fan failed", description="Hot.", priority=Priority.HIGH)
 KNOWN = TicketSnapshot(

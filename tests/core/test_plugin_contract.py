@@ -101,6 +101,7 @@ def tried(desk):
     contract.test_no_stranger_is_taken_for_a_sender()
 
 
+@pytest.mark.extended
 def test_a_scheme_of_its_own_passes():
     """Header, encoding and what is signed are the plugin's."""
     tried(OwnScheme())

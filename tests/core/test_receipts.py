@@ -12,6 +12,8 @@ from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk
 from tests.support.sync_lab import happen, kinds, make_lab, run
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 UPDATE = ("on_incident_event", "WriteFields")
 NEW = {
     FieldName.TITLE: {"title": "Fan failed"},

@@ -24,6 +24,8 @@ from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk, recorded
 from tests.support.sync_lab import edited, happen, make_lab
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 COMMENTED_AFTER_S = 100
 
 

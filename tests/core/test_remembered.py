@@ -79,6 +79,7 @@ def test_waits_of_links_that_are_gone_are_forgotten():
     assert len(waits._waits) <= 2 * FEW + 2
 
 
+@pytest.mark.extended
 @pytest.mark.lengthy_on_postgresql
 def test_places_that_are_not_called_any_more_are_forgotten(store, clock):
     """Sites, settings and grants of integrations that are gone; the breaker of one that is called trips as ever."""

@@ -18,6 +18,8 @@ from connector_core.store.acting import acting
 from connector_core.testing import MemoryDesk
 from tests.support.sync_lab import LONGEST_TITLE, Lab, make_lab
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 DONE, FAILED, SKIPPED = LegState.DONE, LegState.FAILED, LegState.SKIPPED
 
 

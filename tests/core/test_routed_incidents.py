@@ -38,6 +38,9 @@ from connector_core.testing import MemoryDesk, MemoryPlatform
 from connector_core.words.timeline import sentence
 from tests.core.conftest import PASSPHRASE
 from tests.support.configured import registry_of
+from tests.support.examples import up_to
+
+pytestmark = pytest.mark.lengthy_on_postgresql
 
 CRITICAL = RoutingRule(when=Conditions(priority=Priority.CRITICAL), to=("desk",))
 PRINTERS = RoutingRule(when=Conditions(title="printer"), to=())
@@ -221,7 +224,9 @@ def test_what_the_rules_sent_survives_the_process(store, database_place, clock, 
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=up_to(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_what_is_stored_is_what_the_first_news_decided(store, clock, tell, data):

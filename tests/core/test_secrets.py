@@ -117,6 +117,7 @@ def test_masker_leaves_short_values_alone():
     assert masker.mask("abcde") == "abcde"
 
 
+@pytest.mark.extended
 def test_masker_learns_while_it_is_used():
     """Threads may add while others mask; nothing added is missed afterwards."""
     masker = Masker()

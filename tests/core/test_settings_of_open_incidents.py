@@ -35,6 +35,8 @@ from connector_core.testing.memory_desk import MemoryDeskSettings
 from connector_core.words.timeline import sentence
 from tests.support.rows import sql
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 NAME = "desk"
 CONFIG = "secret_key: a passphrase of many letters\norganizations: {acme: {}}\n"
 OLD, NEW = {"close_status": "Done", "desk": "1"}, {"close_status": "Closed", "desk": "2"}

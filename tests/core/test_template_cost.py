@@ -163,6 +163,7 @@ def test_any_template_costs_no_more_than_its_length_allows(text, incident):
     assert len(filled) <= LONGEST_TEXT
 
 
+@pytest.mark.cases_in_test(6)
 @pytest.mark.parametrize(
     "text",
     [

@@ -14,6 +14,8 @@ from connector_core.store import LinkState
 from connector_core.testing import FrozenClock
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, tell
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 YEAR = timedelta(days=365)
 
 

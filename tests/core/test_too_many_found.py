@@ -22,6 +22,8 @@ from tests.core.test_comments import reply, say, story, switch
 from tests.support.rows import everything
 from tests.support.sync_lab import happen, make_lab, run, tell
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 GONE = Absence(kind=AbsenceKind.DELETED, reason="It was deleted.")
 
 

@@ -17,6 +17,8 @@ from connector_core.words.timeline import sentence
 from tests.core.test_comments import carried, reply, say, switch
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 UPDATED = EventType.UPDATED
 
 

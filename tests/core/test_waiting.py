@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector_core.web.waiting import Waiting
+from tests.support.examples import up_to
 
 SENDERS = "abc"
 STEPS = st.lists(
@@ -38,7 +39,7 @@ class Plain:
         return {next((row for row in line if not row[2]), line[0])[0] for line in lines if line}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=up_to(30), deadline=None)
 @given(STEPS)
 def test_who_gives_way_is_of_the_crowd_without_an_answer_and_there_longest(steps):
     """Whatever came, was answered, asked again and went: a stranger's connection is not closed for a crowd's."""

@@ -48,6 +48,7 @@ def test_a_wait_is_never_shorter_than_the_back_off_nor_than_what_was_asked(attem
     assert asked_s is None or math.isnan(asked_s) or wait_s >= min(asked_s, HORIZON_S / 2)
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.lengthy_on_postgresql
 @pytest.mark.parametrize("asked_s", NOTHING)
 @pytest.mark.parametrize("opens", [True, False])

@@ -12,6 +12,8 @@ from connector_core import Delivery
 from connector_core.health.webhook_health import LATE, findings, health, name_of
 from tests.support.sync_lab import edited, happen, make_lab
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 
 @pytest.fixture
 def lab(store, clock):

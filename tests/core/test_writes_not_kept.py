@@ -12,6 +12,8 @@ from connector_core.words.link_status import reason_of
 from connector_core.words.names import Names
 from tests.support.sync_lab import happen, kinds, make_lab, run, see
 
+pytestmark = pytest.mark.lengthy_on_postgresql
+
 UPDATE = ("on_incident_event", "WriteFields")
 
 

@@ -117,6 +117,7 @@ def test_a_site_that_did_not_answer_is_said_where_the_approval_is_confirmed(stag
     assert stage.daemon.command(*CONFIRM, "--yes").returncode == 4
 
 
+@pytest.mark.extended
 def test_an_admin_of_another_site_who_is_lured_to_the_consent_page_gives_nothing(stage):
     """Once a site is known, what reaches only another is refused at once; there is nothing to confirm."""
     stage.authorize()

@@ -58,6 +58,7 @@ def changed(**fields):
     return json.dumps({**EVENT, "incident": {**INCIDENT, **fields}}).encode()
 
 
+@pytest.mark.cases_in_test(6)
 @pytest.mark.parametrize(
     "body",
     [

@@ -185,6 +185,7 @@ def test_mistakes_name_the_file_as_the_caller_wrote_it(shell):
     assert "OUR_KEY" not in found.stderr  # the daemon did it
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("sent", [b"", b"\0\0\0\x02{}", b"\0\0\0\x05hello", b"\xff" * 5000])
 def test_nonsense_ends_nothing(shell, sent):
     """Whoever says nothing, or what nobody understands, is hung up on; the next one is served."""

@@ -101,6 +101,7 @@ def test_comments_sync_both_ways_and_none_comes_back(talking, events):
     assert "xyzzy" not in story
 
 
+@pytest.mark.extended
 def test_by_default_comments_cost_nothing_and_go_nowhere(stage):
     """Neither side's comments are read, and the timeline says why the incident's one stayed."""
     incident, ticket = open_incident(stage)
@@ -127,6 +128,7 @@ def test_without_a_webhook_comments_are_found_by_reading(talking):
     assert shown == [("Between us.", True), ("It was not.", False)]
 
 
+@pytest.mark.extended
 def test_a_webhook_of_our_own_tells_of_comments(talking):
     """What its unsigned deliveries say is not believed: ticket and comments are read."""
     stage = talking(with_webhook=False, reconcile="1h", managed_webhook=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from connector_core.demo.stage import INTEGRATION, until
 from tests.support.linking import open_incident
 
@@ -14,6 +16,7 @@ def listed(stage, *options):
     return json.loads(done.stdout)
 
 
+@pytest.mark.extended
 def test_what_arrived_and_was_called_is_listed_shown_and_replayed(open_stage):
     """An event leads to calls for its link; its body and theirs hold no secret; replayed, it changes nothing."""
     stage = open_stage()

@@ -42,9 +42,9 @@ def test_demo_tells_the_whole_story_and_ends_well():
 @pytest.mark.parametrize(
     ("number", "moment"),
     [
-        (signal.SIGTERM, "its folder is made"),
+        pytest.param(signal.SIGTERM, "its folder is made", marks=pytest.mark.extended),
         (signal.SIGHUP, "its daemon is started"),
-        (signal.SIGINT, "it tells its story"),
+        pytest.param(signal.SIGINT, "it tells its story", marks=pytest.mark.extended),
     ],
 )
 def test_a_signal_ends_the_demo_at_any_moment(tmp_path, number, moment):
@@ -88,6 +88,7 @@ def test_three_daemons_tell_the_story_and_one_is_killed_in_the_middle(bare_postg
     assert "Every step was seen on both sides" in ended.stdout
 
 
+@pytest.mark.extended
 def test_several_daemons_over_sqlite_are_refused():
     """It is said what they need."""
     ended = demo("--nodes", "3")

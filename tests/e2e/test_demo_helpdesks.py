@@ -16,14 +16,10 @@ from connector_core.plugins import load_plugins
 LEFT_OUT = {"roundup": 1, "request-tracker": 1}
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "helpdesk",
-    [
-        "roundup",
-        pytest.param("request-tracker", marks=pytest.mark.request_tracker),
-        pytest.param("servicenow", marks=pytest.mark.extended),
-        pytest.param("jira", marks=pytest.mark.extended),
-    ],
+    ["roundup", pytest.param("request-tracker", marks=pytest.mark.request_tracker), "servicenow", "jira"],
 )
 def test_the_same_story_is_told(helpdesk):
     """Every step is seen on both sides, but for those that the helpdesk cannot take, which are named."""

@@ -25,6 +25,7 @@ def link_of(stage, incident):
         return link, store.timelines.read(link.id)
 
 
+@pytest.mark.extended
 def test_life_over_three_transitions_leaves_no_trace_of_our_own_steps(open_stage, difficult):
     """Opened with all fields, changed in part, closed over two statuses in between: nothing of it comes back."""
     stage = open_stage(sandbox=difficult)

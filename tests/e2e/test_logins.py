@@ -64,6 +64,7 @@ def together(log_in, senders):
         return list(pool.map(lambda sender: log_in("a guess", sender), senders))
 
 
+@pytest.mark.extended
 def test_guesses_that_are_sent_together_are_counted_before_they_are_checked(console):
     """Five of 44 are checked, the others have to wait; the person gets in from another place all the same."""
     log_in, lines = console()
@@ -88,6 +89,7 @@ def test_one_network_of_ipv6_is_one_sender(console):
     assert log_in(PASSWORD, "2001:db8:0:2::1").status_code == 303
 
 
+@pytest.mark.extended
 def test_addresses_that_a_sender_makes_up_are_not_believed(console):
     """With no proxy trusted each guess counts for its connection, whatever it says and the environment allows."""
     log_in, lines = console("trusted_proxies: []", FORWARDED_ALLOW_IPS="*")
@@ -97,6 +99,7 @@ def test_addresses_that_a_sender_makes_up_are_not_believed(console):
     until(lambda: clients(lines) == {"127.0.0.1"})
 
 
+@pytest.mark.extended
 def test_what_stood_in_the_header_before_the_proxy_wrote_is_not_believed(console):
     """The proxy writes the sender behind what the sender wrote there."""
     log_in, _ = console()

@@ -50,6 +50,7 @@ def test_many_organizations_become_active_and_are_so_at_once_after_another_start
     assert states(daemon) == ["active"] * MANY
 
 
+@pytest.mark.extended
 def test_a_delivery_of_any_of_many_is_taken(daemon):
     """On the shared address, each is found by its secret."""
     daemon.start()

@@ -37,6 +37,7 @@ def open_daemon(tmp_path):
         daemon.stop()
 
 
+@pytest.mark.extended
 def test_it_has_an_address_of_its_own(open_daemon):
     """There it is, and nothing else is; elsewhere it is not, whatever the request says of where it goes."""
     port = free_port()

@@ -103,6 +103,7 @@ def test_a_notifier_is_added_tested_and_removed_by_command_beside_the_daemon(sta
         assert rows(stage) == []
 
 
+@pytest.mark.extended
 def test_a_lost_authorization_is_sent_once_although_the_daemon_is_killed(stage):
     """It is sent, the daemon is killed and started, access is authorized: two messages in all."""
     with receiver() as hook:
@@ -159,6 +160,7 @@ def test_a_receiver_that_hangs_holds_up_nobody(stage):
         assert told(hook.got) == [[("ended", "incidents_blocked", INTEGRATION)]]
 
 
+@pytest.mark.extended
 def test_the_file_sets_up_e_mail_and_apply_takes_it_over(stage):
     """What is written there is listed with its place, tested, and its password masked."""
     with mail_server() as box:

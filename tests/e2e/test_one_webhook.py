@@ -205,6 +205,7 @@ def test_a_renamed_site_goes_on_with_its_admin_webhook(tmp_path):
         assert not [values for name in BOTH for values in timeline(made, name) if "url" in values]
 
 
+@pytest.mark.extended
 def test_a_renamed_site_goes_on_with_the_webhook_that_we_registered(tmp_path):
     """It is known by the site's cloud ID and its number there, so the delivery after the rename is taken."""
     with world(tmp_path, of_fac=None, more={"managed_webhook": True}) as made:

@@ -24,6 +24,7 @@ def postgresql_server():
         yield server
 
 
+@pytest.mark.extended
 def test_the_story_is_told_over_postgresql(over_server):
     """Each step of the demo is seen on the other side, and what is stored is whole."""
     assert len(list(tell(over_server))) == 8
@@ -44,6 +45,7 @@ def test_what_was_acknowledged_before_a_kill_is_carried_out_after_it(over_server
     assert len(over_server.sandbox.tickets()) == 2
 
 
+@pytest.mark.extended
 def test_commands_beside_a_daemon(over_server):
     """Looking, retrying and applying work, and a copy is PostgreSQL's own matter."""
     open_incident(over_server)

@@ -59,6 +59,7 @@ def modes(folder):
     return {str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.rglob("*")}
 
 
+@pytest.mark.extended
 def test_database_and_all_beside_it_are_private(stage, tmp_path):
     """With umask 000: database, log, shared memory, locks, the life beside it, folders that it makes, and a backup."""
     open_incident(stage)

@@ -168,6 +168,7 @@ def test_disabled_integration_rests_and_catches_up_when_enabled(stage):
     ticket_shows(stage, ticket, title="While disabled")
 
 
+@pytest.mark.extended
 def test_what_changed_while_nobody_listened_is_caught_up(stage):
     """Edits whose webhook met a stopped daemon or a disabled integration arrive when it works again."""
     incident, ticket = open_incident(stage)

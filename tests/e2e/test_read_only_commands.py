@@ -146,6 +146,7 @@ def test_no_reading_command_changes_anything(stage, quiet, tmp_path):
         assert result.exit_code == 0 or arguments in EXPECTED_TO_FAIL, (arguments, result.output, result.exception)
 
 
+@pytest.mark.extended
 def test_reading_commands_do_without_what_they_do_not_use(stage, quiet, tmp_path):
     """With no secret in the environment at all, whoever needs none works, and changes nothing."""
     path = stage.config_path.parent / "connector.db"
@@ -162,6 +163,7 @@ def test_reading_commands_do_without_what_they_do_not_use(stage, quiet, tmp_path
     assert getattr(refused, "code", "") == "secret_key_missing"
 
 
+@pytest.mark.extended
 def test_doctor_tries_what_the_daemon_has(stage, quiet, tmp_path):
     """A secret that only the shell has wrong is no finding; that the file says something else is one."""
     terminal = Terminal(stage, tmp_path, {**stage.environ, **STALE})
@@ -227,6 +229,7 @@ def test_file_with_mistakes_is_refused_and_the_daemon_goes_on(stage, tmp_path):
     assert open_incident(stage)  # the connector works on
 
 
+@pytest.mark.extended
 def test_without_a_daemon_apply_waits_for_its_start(stage, tmp_path):
     """Nothing is applied by the command itself; the start says what it changed."""
     terminal = Terminal(stage, tmp_path, stage.environ)
@@ -261,6 +264,7 @@ def test_older_database_is_left_alone(stage, tmp_path):
     assert contents(path) == before
 
 
+@pytest.mark.extended
 def test_what_is_only_in_the_file_is_no_integration_yet(stage, tmp_path):
     """A command that changes something does not apply it either; it says who does."""
     open_incident(stage)

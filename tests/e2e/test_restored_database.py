@@ -58,7 +58,8 @@ def taken(stage):
     return take
 
 
-@pytest.mark.parametrize("way", ["backup", pytest.param("file", marks=pytest.mark.extended)])
+@pytest.mark.extended
+@pytest.mark.parametrize("way", ["backup", "file"])
 def test_what_was_opened_after_the_backup_keeps_its_request(taken, way):
     """The platform tells of changes; each request is taken over with what an agent did to it meanwhile."""
     stage, opened = taken(way)

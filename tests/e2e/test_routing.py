@@ -144,6 +144,7 @@ def test_it_waits_for_a_desk_that_is_disabled(stage):
     assert json.loads(command(stage, "status", "--json"))["routing"] == {}
 
 
+@pytest.mark.extended
 def test_killed_between_decision_and_ticket_it_stays_decided(stage, instance):
     """Kill -9 while the ticket is made, other rules at the next start: one ticket, where it was sent."""
     before, elsewhere = len(stage.sandbox.tickets()), len(instance.tickets())

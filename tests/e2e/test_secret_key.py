@@ -118,6 +118,7 @@ def works(keyed, title):
     until(lambda: keyed.deliveries() > before)
 
 
+@pytest.mark.extended
 def test_a_key_is_changed_and_retired(keyed):
     """With the new key in front one start is enough; without the former one everything goes on, nobody is asked."""
     works(keyed, "With the first key")

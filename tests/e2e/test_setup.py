@@ -59,6 +59,7 @@ def test_every_step_from_nothing_to_the_first_request(stage):
     assert "webhook_secret: ${env:" in as_yaml
 
 
+@pytest.mark.extended
 def test_enabling_too_early_names_what_is_missing_and_works_afterwards(stage):
     """Without authorization and answers nothing is enabled; each attempt says what is missing."""
     create(stage)
@@ -106,6 +107,7 @@ def test_declined_consent_is_explained_and_can_be_repeated(stage):
     assert "access is not authorized" not in run(stage, "enable", INTEGRATION, code=3)
 
 
+@pytest.mark.extended
 def test_open_incidents_keep_the_settings_they_were_opened_with_until_the_present_are_applied(stage):
     """A changed close status is for new incidents only, unless someone says otherwise; the daemon does it then."""
     create(stage)
@@ -185,6 +187,7 @@ def test_another_desk_of_an_active_integration_stops_nothing_and_is_in_effect_on
     assert json.loads(run(stage, "show", INTEGRATION, "--json"))["settings_not_in_effect_yet"] is None
 
 
+@pytest.mark.extended
 def test_another_request_type_keeps_the_close_status_and_is_in_effect_at_once(stage):
     """The product page: a changed request type takes effect immediately for new incidents."""
     set_up(stage)
@@ -198,6 +201,7 @@ def test_another_request_type_keeps_the_close_status_and_is_in_effect_at_once(st
     until(lambda: stage.ticket_of(incident)["status"] == "Resolved")
 
 
+@pytest.mark.extended
 def test_what_an_incomplete_set_up_blocked_goes_on_when_it_is_complete(stage):
     """An integration that lost its close status to an earlier version: the last answer wakes what waited."""
     set_up(stage)

@@ -51,6 +51,7 @@ def lists(cluster):
     return len([path for _, path in list(cluster.stage.platform.api.calls) if path.endswith("/incidents")])
 
 
+@pytest.mark.extended
 def test_a_source_is_polled_as_often_as_by_one_daemon(cluster):
     """Three that each asked every second would have asked so often in a third of the time."""
     before, started = lists(cluster), monotonic()

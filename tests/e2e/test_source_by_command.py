@@ -57,6 +57,7 @@ def looked(stage):
     return row["state"] == "ok"
 
 
+@pytest.mark.extended
 def test_a_person_connects_the_source_on_the_way_to_the_integration(stage):
     """A wrong key is refused and what else was typed offered again; no key is ever shown."""
     shown = converse(
@@ -100,6 +101,7 @@ def test_a_script_connects_it_beside_the_daemon(stage):
     until(lambda: stage.ticket_of(incident))
 
 
+@pytest.mark.extended
 def test_a_wrong_key_in_a_script(stage):
     """It is refused with the reason and nothing of it is kept; questions can be listed at any time."""
     wrong = connect(stage, organization_key="wrong")

@@ -32,7 +32,8 @@ def stage(open_stage, server):
     return stage
 
 
-@pytest.mark.parametrize("how", [pytest.param("stopped", marks=pytest.mark.extended), "hanging"])
+@pytest.mark.extended
+@pytest.mark.parametrize("how", ["stopped", "hanging"])
 def test_a_daemon_without_its_database_stops_in_time(stage, server, how):
     """What has begun cannot be stored, and is done again by the next start; the goodbye is left out."""
     incident, ticket = open_incident(stage, "Before")

@@ -80,10 +80,11 @@ def test_it_says_everything_but_secrets(stage, tmp_path):
     assert "not-masked.txt" not in members
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("secret_key: [unfinished", "configuration", marks=pytest.mark.extended),
+        ("secret_key: [unfinished", "configuration"),
         ("secret_key: a passphrase of many letters\ndatabase: sqlite:///none.db\n", "database"),
     ],
 )

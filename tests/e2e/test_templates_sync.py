@@ -29,6 +29,7 @@ def shaped(tmp_path):
         stage.close()
 
 
+@pytest.mark.extended
 def test_three_edits_leave_what_a_template_adds_there_once(shaped):
     """Whoever edits, here or there, in turn: the incident has its own words, the ticket has them in the template."""
     stage = shaped(

@@ -65,6 +65,7 @@ def test_an_address_with_a_slash_too_many_is_taken(clinic, path):
     assert clinic.app.store.webhooks.deliveries(NAME, 10) == (1, 1)
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("middleman", ["packs", "signs_packed", "marks", "signs_marked", "capitals"])
 def test_what_a_proxy_does_to_a_delivery_is_undone(clinic, middleman):
     """Compressed before or after it was signed, with a byte order mark, or with capital letters in the signature."""
@@ -111,6 +112,7 @@ def test_a_webhook_that_leaves_its_body_out_is_told(clinic):
     assert clinic.app.store.webhooks.facts(NAME)["refused:body_empty"].count == 1  # the second is counted with the next
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize(
     ("body", "encoding", "status", "code"),
     [

@@ -74,6 +74,7 @@ def test_a_poisoned_incident_is_listed_retried_and_blocks_nobody(stage):
     assert links(stage, "--failed") == []
 
 
+@pytest.mark.extended
 def test_what_failed_can_be_given_up(stage):
     """A discard says what it would do first; afterwards no ticket is made and the reason stays."""
     stage.sandbox.faults.add(refuse(CREATE))
@@ -92,6 +93,7 @@ def test_what_failed_can_be_given_up(stage):
     assert stage.sandbox.tickets() == []
 
 
+@pytest.mark.extended
 def test_a_conflict_is_decided_by_command(asking_stage):
     """Both sides changed the title while neither was heard; a person says which is right."""
     stage = asking_stage
@@ -131,6 +133,7 @@ def test_a_limit_on_one_ticket_that_names_no_wait_is_tried_less_and_less(open_st
     ticket_shows(stage, ticket, title="From the platform")
 
 
+@pytest.mark.extended
 def test_drift_is_shown_before_it_is_repaired(open_stage):
     """A dry run tells what differs and what would be done, and does nothing."""
     stage = open_stage(with_webhook=False, reconcile="1h")

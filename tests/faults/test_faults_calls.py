@@ -116,6 +116,7 @@ def call(url, *, deadline_s=LONG_S):
 LATER = [*((*row, SHORT_S) for row in ENDLESS), *((*row, LONG_S) for row in ENDED)]
 
 
+@pytest.mark.cases_in_test(5)
 @pytest.mark.parametrize(("answer", "code", "deadline_s"), [row[1:] for row in LATER], ids=[row[0] for row in LATER])
 def test_a_write_answered_badly_ends_in_time_with_its_outcome_unknown(answer, code, deadline_s):
     """Whatever comes back, the call ends soon, may be made again later, and may have been carried out."""

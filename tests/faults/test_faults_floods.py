@@ -354,6 +354,7 @@ def test_a_large_body_to_a_secret_address_is_read(usual):
     assert answer.startswith(b"HTTP/1.1 100 ")
 
 
+@pytest.mark.extended
 def test_a_flood_of_large_bodies_takes_bounded_memory_and_gives_it_back(usual):
     """Of large bodies with a wrong signature few are held at once, the others come again; then all is as before."""
     body = b'{"x": "' + b"y" * (25 * MIB - 9) + b'"}'

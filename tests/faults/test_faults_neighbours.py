@@ -49,6 +49,7 @@ def slow(stage):
     stage.relays.release(*sites)
 
 
+@pytest.mark.extended
 def test_a_healthy_site_has_its_ticket_while_slow_ones_hold_every_call(stage, slow):
     """However many lanes and reconciles hang."""
     stage.open(HEALTHY, "healthy")

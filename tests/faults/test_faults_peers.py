@@ -83,6 +83,7 @@ def test_torn_answers_make_no_second_request(stage):
     assert all_linked(stage, incidents)
 
 
+@pytest.mark.extended
 def test_a_poisoned_link_holds_up_nobody_and_is_cured_by_retry(stage):
     """Of many links one is always refused: the others are done, it is listed with a fix, and retried when cured."""
     incidents = opened(stage, "healthy", 20)

@@ -279,6 +279,7 @@ def test_copy_under_load_is_whole_and_holds_up_nobody(store, tmp_path, monkeypat
     assert during == ["acknowledged"]
 
 
+@pytest.mark.extended
 def test_backup_by_command_and_its_restoration(tmp_path):
     """A copy taken from the live daemon under load passes the check, and the daemon works on with it."""
     with opened_stage(tmp_path) as stage:

@@ -269,6 +269,7 @@ def tickets(stage):
     return sorted(ticket["title"] for ticket in stage.sandbox.tickets())
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs to limit another process")
 @pytest.mark.parametrize("events", [48 if LONG else 6])
 def test_idle_connections_that_use_up_the_descriptors_lose_nothing(tmp_path, events):

@@ -108,11 +108,9 @@ def sites():
         server.server_close()
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="has to be told how much memory a process has used")
-@pytest.mark.parametrize(
-    "path",
-    ["/objects", *(pytest.param(path, marks=pytest.mark.extended) for path in ("/text", "/wide", "/tickets"))],
-)
+@pytest.mark.parametrize("path", ["/objects", "/text", "/wide", "/tickets"])
 def test_what_many_sites_answer_at_once_takes_bounded_memory(path):
     """However much they send: few are read at a time, the others come again; one that is well is served meanwhile."""
     with sites() as base:

@@ -64,14 +64,8 @@ def still_sealed(path, *keys):
         return len(store.secrets.unreadable()), opened.count(GRANT)
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(1, marks=pytest.mark.extended),
-        INTEGRATIONS,
-        pytest.param(2 * INTEGRATIONS, marks=pytest.mark.extended),
-    ],
-)
+@pytest.mark.extended
+@pytest.mark.parametrize("number", [1, INTEGRATIONS, 2 * INTEGRATIONS])
 def test_killed_while_everything_is_sealed_anew(path, number):
     """The next start does it from the beginning; both before and after it no secret is lost."""
     killed(path, ("connector_core.secrets", "SecretBox.rotate"), number, "run", keys=(NEW, OLD))
@@ -130,6 +124,7 @@ def test_two_copies_at_once_do_not_clear_each_other_away(path, tmp_path):
     assert working.is_dir()
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("what", ["nothing", "another program's", "half of ours"])
 def test_what_is_no_database_of_ours_is_not_found_whole(path, what):
     """An empty file passed the check once; one that lacks a table is named by what it lacks."""

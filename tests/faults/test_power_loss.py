@@ -72,6 +72,7 @@ def survived(folder, files):
         return {int(row[0].removeprefix("evt-")) for row in db.execute("SELECT id FROM event")}
 
 
+@pytest.mark.extended
 def test_no_acknowledged_event_is_lost_in_a_power_cut(tmp_path, capsys):
     """At no point of the write log is anything missing that was acknowledged before it."""
     lost = lost_at_cuts(tmp_path / "full", synchronous="")
@@ -86,6 +87,7 @@ def test_the_replay_of_power_cuts_can_fail(tmp_path):
     assert lost_at_cuts(tmp_path / "normal", synchronous="NORMAL") > 0
 
 
+@pytest.mark.extended
 def test_the_daemon_syncs_before_it_answers(tmp_path):
     """Between a request and its 2xx the write-ahead log of the daemon's database is synced."""
     log = tmp_path / "log"

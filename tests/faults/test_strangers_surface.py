@@ -173,6 +173,7 @@ def accept_hooks_of(surface, *secrets):
     surface.app.store.integrations.put(replace(record, webhook_secrets=tuple(map(SecretStr, secrets))))
 
 
+@pytest.mark.extended
 def test_rotation_under_load_refuses_nobody(surface):
     """With an overlap of both secrets, deliveries pour in all the while and none is refused; the old one then is."""
     former, present = HOOK_SECRETS

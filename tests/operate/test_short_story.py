@@ -81,6 +81,7 @@ def own(port):
     return change
 
 
+@pytest.mark.extended
 def test_an_operator_configures_runs_reloads_backs_up_restores_and_stops(operator):
     """From an empty folder, with the exit codes that are documented."""
     operator.does("status", code=ExitCode.SETTINGS)

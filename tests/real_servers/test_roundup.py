@@ -65,6 +65,7 @@ def test_a_one_time_address_creates_once(rest):
     assert second.json()["error"]["msg"].startswith("POE token ")
 
 
+@pytest.mark.extended
 def test_a_change_names_what_it_is_based_on(desk, rest, issue):
     """Without an ETag, or with an old one, it is refused and nothing changes."""
     etag = rest("GET", f"issue/{issue}").headers["ETag"]
@@ -179,6 +180,7 @@ def test_what_a_killed_owner_leaves_is_gone():
     assert wait_until(lambda: not folder.exists() and not users_of(folder))
 
 
+@pytest.mark.extended
 def test_it_says_where_it_is_and_how_it_ends():
     """Alone in a process: the address comes first, then who may come in; SIGTERM stops it in good order."""
     with started("connector_roundup_sandbox") as (process, told):

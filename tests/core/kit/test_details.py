@@ -188,6 +188,7 @@ def test_a_removed_heading_leaves_all_but_the_reference(markup: Markup):
     assert Details(markup).own_words("") is None
 
 
+@pytest.mark.cases_in_test(6)
 @LANGUAGES
 @pytest.mark.parametrize("sign", ["x", "*", "\U0001f525", "<", "&", "line\n", " _"])
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_a_comment_is_written_in_one_call(at: Place, ticket: TicketSnapshot, pub
     assert dict(comment.properties)["connector.comment"] == {"marker": "cnx-1"}
 
 
+@pytest.mark.cases_in_test(8)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_comes_out_as_text(at: Place, ticket: TicketSnapshot, text: str) -> None:
     """What people write is never markup, and neither is their name."""

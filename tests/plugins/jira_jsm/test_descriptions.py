@@ -80,6 +80,7 @@ def test_our_heading_in_the_incident_is_not_ours():
     assert descriptions.read(descriptions.write(incident(text), MARKER)) == text
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("sign", ["x", "*", "\U0001f525", "{", "line\n"])
 def test_long_words_are_cut_and_ours_are_not(sign: str):
     """A text over the limit is cut, says so, and still has its marker."""

@@ -93,6 +93,7 @@ def test_an_address_that_is_too_long_is_left_out_and_said_to_be(site: Place):
     assert issue.remote_links == []
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_comments_are_cut_too(site: Place, text: str):
     """What people wrote, their names, and what the connector itself notes."""
@@ -107,6 +108,7 @@ def test_comments_are_cut_too(site: Place, text: str):
     assert all(utf16_length(body) <= 32_767 for body in bodies)
 
 
+@pytest.mark.cases_in_test(3)
 @pytest.mark.parametrize(("kind", "limit"), [(Kind.TEXT, 255), (Kind.LONG_TEXT, 32_767), (Kind.LABELS, 255)])
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_values_of_other_fields_are_cut_too(kind: Kind, limit: int, text: str):

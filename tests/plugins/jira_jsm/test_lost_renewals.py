@@ -120,6 +120,7 @@ def life(tmp_path):
     made.sandbox.stop()
 
 
+@pytest.mark.extended
 def test_a_renewal_is_made_good_although_nobody_needs_it(life):
     """No lane is due and nothing is polled; nine minutes of lost answers are survived."""
     life.lose(times=None)

@@ -41,6 +41,7 @@ from connector_jira_jsm.webhooks import incoming
 from connector_jira_jsm_sandbox.shapes import issue_fields
 from tests.support.changes import close as closing
 from tests.support.changes import look_for
+from tests.support.examples import up_to
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 
@@ -107,7 +108,7 @@ SET_UP_KEYS = (
     "changeHistories",
 )
 COMMENT_KEYS = ("comments", "total", "id", "author", "author.displayName", "body", "created", "jsdPublic", "properties")
-A_FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+A_FEW = settings(max_examples=up_to(15), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def gaps(*keys: str) -> st.SearchStrategy[list[Gap]]:

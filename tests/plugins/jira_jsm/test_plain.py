@@ -13,6 +13,7 @@ from connector_jira_jsm.text import plain, wiki
 from connector_jira_jsm_sandbox.adf import adf_to_wiki
 from connector_jira_jsm_sandbox.wiki import wiki_to_adf
 from tests.plugins.jira_jsm.test_wiki import ANYTHING
+from tests.support.examples import up_to
 from tests.support.jira.documents import DOCUMENTS, document_problems
 from tests.support.jira.hostile_texts import HOSTILE
 
@@ -64,7 +65,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=up_to(40))
 @given(JSON)
 def test_what_is_no_document_is_read_without_failing(value: object):
     """Anything where a document was expected is some text."""

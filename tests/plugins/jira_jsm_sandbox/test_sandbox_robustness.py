@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connector_jira_jsm_sandbox import JiraSandbox
 from connector_jira_jsm_sandbox.api import PLATFORM, SERVICE_DESK
 from connector_jira_jsm_sandbox.call import Operation
+from tests.support.examples import up_to
 from tests.support.jira.visitor import Client
 
 KEYS = st.sampled_from(["id", "key", "name", "add", "set", "body", "type", "content", "text", "comment", "summary"])
@@ -96,7 +97,9 @@ def client() -> Iterator[Client]:
         yield session
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=up_to(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(place=st.sampled_from(OPERATIONS), data=st.data())
 def test_no_body_is_a_server_error(client: Client, place: tuple[str, Operation], data: st.DataObject) -> None:
     """A body of any kind is taken or refused."""

@@ -162,6 +162,7 @@ def test_more_than_a_page_is_read(integration, ticket, incident, monkeypatch):
     assert [one.id for one in latest] == [ticket.id]
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("lost", [("/issue/@poe/", True), ("/issue/@poe/", False), ("/msg", True), ("/msg", False)])
 def test_a_lost_answer_makes_no_second_issue(desk, integration, incident, marker, monkeypatch, lost):  # noqa: PLR0917 - fixtures
     """Whether the call arrived or not, at once and without waiting: its address is used up, and the issue is found."""

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 README = (ROOT / "plugins" / "servicenow_sandbox" / "README.md").read_text()
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_how_it_ends(number: signal.Signals) -> None:
     """The address comes first, then who may come in and how it is stopped; either signal stops it in good order."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from connector_xyte.pages import read_all
 from connector_xyte_sandbox import Quirks
+from tests.support.examples import up_to
 from tests.support.xyte.handles import Reader
 from tests.support.xyte.hub_in_memory import HubInMemory
 
@@ -64,7 +65,7 @@ class Story:
                 self.closed.add(incident.id)
 
 
-@settings(max_examples=150)
+@settings(max_examples=up_to(150))
 @given(
     size=st.integers(1, 6),
     newest_first=st.booleans(),
@@ -117,7 +118,7 @@ def test_one_that_a_look_overlooked_is_told_although_it_is_closed_at_the_next():
     assert story.closed == {first, second}
 
 
-@settings(max_examples=60)
+@settings(max_examples=up_to(60))
 @given(
     size=st.integers(1, 5),
     vanishing=st.sets(st.integers(0, 11)),
@@ -146,7 +147,7 @@ def test_what_is_gone_without_a_word_is_never_closed(size, vanishing, returning)
     assert set(story.titles) == set(names)
 
 
-@settings(max_examples=100)
+@settings(max_examples=up_to(100))
 @given(
     items=st.lists(st.integers(0, 30), max_size=40),
     size=st.integers(1, 10),

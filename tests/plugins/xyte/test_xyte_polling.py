@@ -88,6 +88,7 @@ def test_devices_and_spaces_are_read_once(sandbox, clock):
     assert {path.rpartition("/")[2] for _, path in sandbox.api.calls[calls:]} == {"incidents", "spaces", LOBBY_DEVICE}
 
 
+@pytest.mark.cases_in_test(8)
 @pytest.mark.parametrize("id_spelling", ["id", "uuid", "both"])
 @pytest.mark.parametrize("paging", ["has_next_page", "next_page", "both", "none"])
 @pytest.mark.parametrize("envelope", ["items", "incidents", "data", None])

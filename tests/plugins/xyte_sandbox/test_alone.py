@@ -13,6 +13,7 @@ from connector_xyte_sandbox.organization import PRIORITIES
 from tests.support.alone import ended, started
 
 
+@pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_how_it_ends(number: signal.Signals) -> None:
     """The address comes first, then the key and how it is stopped; either signal stops it in good order."""
