@@ -128,6 +128,7 @@ class App:
         self.engine.join()
         self.duties.begin(RECONCILE)
         self.applying.at_start()
+        self._say_unreadable()
         self.source_setup.tell_unused()
         self.store.lanes.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
@@ -152,13 +153,15 @@ class App:
 
     def _take_up_keys(self) -> None:
         """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
-        taken = self.store.secrets.take_up(self.clock.now())
-        if taken.resealed:
+        if (taken := self.store.secrets.take_up(self.clock.now())).resealed:
             self.log.info("secrets_resealed", count=taken.resealed)
-        if taken.unreadable:
+
+    def _say_unreadable(self) -> None:
+        """Say what none of the keys opens, as `connector status` does: without what the file has given again."""
+        if lost := self.store.secrets.still_unreadable():
             self.log.warning(
                 "secrets_unreadable",
-                what=[str(one) for one in taken.unreadable],
+                what=[str(one) for one in lost],
                 fix=joined(LOST_KEY_FIX, for_terminal((Advice(Remedy.FORGET_SECRETS),))),
             )
 

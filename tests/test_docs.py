@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from functools import cache
@@ -256,3 +257,37 @@ def test_mistakes_in_command_lines_are_seen():
     ):
         assert what_is_wrong(line), line
     assert parsed(["db", "--gone"], whole=False) == "--gone"
+
+
+def _said_to_users():
+    """Yield the texts of the product, without its docstrings, and the configuration that `config init` writes."""
+    for path in [*(ROOT / "connector_core").rglob("*.py"), *ROOT.glob("plugins/*/connector_*/**/*.py")]:
+        if "_sandbox" in path.as_posix():
+            continue
+        tree = ast.parse(path.read_text())
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                yield node.value
+    for path in [*(ROOT / "connector_core").rglob("*.html"), *ROOT.glob("plugins/*/connector_*/**/*.md")]:
+        yield path.read_text()
+    yield (ROOT / "config" / "connector.example.yaml").read_text().replace("\n  # ", " ").replace("\n# ", " ")
+
+
+def test_messages_name_pages_of_the_docs_by_their_titles():
+    """An installed host has neither the files of the docs nor those of the repository."""
+    texts = list(_said_to_users())
+    named = {name for text in texts for name in re.findall(r'"([^"\n]+)"\.? in the documentation', text)}
+    titles = {page.read_text().partition("\n")[0].removeprefix("# ") for page in DOCS.glob("*.md")}
+    titles |= set(re.findall(r"^ +- ([\w ]+): \[", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+
+    assert [text for text in texts if re.search(r"\b(docs|deploy)/\w|README of|'s README", text)] == []
+    assert named >= {"Backup and restore", "Database, limits and faults", "Install as a service"}
+    assert named - titles == set()
+
+
+def test_the_readme_leads_to_every_page():
+    """Its table is where somebody looks first; the reference pages and decisions have lists of their own."""
+    readme = (ROOT / "README.md").read_text()
+
+    assert {one.name for one in DOCS.glob("*.md") if f"docs/{one.name}" not in readme} == {"index.md"}

@@ -10,15 +10,17 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from connector_core.app import App
+from connector_core.cli.no_terminal import answer_needed
 from connector_core.cli.opening import config_option, opened
 from connector_core.cli.output import waiting
-from connector_core.contract.errors import AuthError, ConfigError
+from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
 from connector_core.contract.models import Grant
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.store import Authorization
 from connector_core.store.daemon_lock import daemon_lock
 
 LOOK_EVERY_S = 0.5
+_NAMELESS = "an account without a name"
 
 
 @click.command()
@@ -61,12 +63,16 @@ def authorize(  # noqa: PLR0913 - one argument an option
 
 def _send(app: App, integration: str, sent: Sent, *, site: str | None) -> Authorization:
     """Send the person to a browser, and wait until they are back."""
+    if already := _already(app, integration):
+        click.echo(f"{already} Approving again replaces that.\n")
+    _say_outage(app, integration)
     click.echo("Open this address in a browser and approve access:\n")
     click.echo(f"  {sent.url}\n")
     lock = daemon_lock(app.config.database)
     if lock.try_acquire():
         lock.release()
-        pasted = click.prompt("Then paste the address that the browser was sent back to")
+        with answer_needed("Give the address that the browser was sent back to with --return-url, and say --yes."):
+            pasted = click.prompt("Then paste the address that the browser was sent back to")
         return _come_back(app, integration, pasted, site=site)
     if not sys.stdin.isatty():
         click.echo(f"Afterwards confirm it with: connector integrations authorize {integration} --confirm")
@@ -83,7 +89,7 @@ def _await(app: App, sent: Sent) -> Authorization:
         if begun is None:
             raise AuthError("Nobody approved access in time.", code="nobody_came_back", fix="Start again.")
         if begun.problem:
-            raise AuthError(begun.problem, code="authorization_refused")
+            raise _failed(begun)
         if begun.grant is not None:
             return begun
         pause.wait(LOOK_EVERY_S)
@@ -102,13 +108,47 @@ def _come_back(app: App, integration: str, address: str, *, site: str | None) ->
 
 def _held(app: App, integration: str) -> Authorization:
     held = app.authorizing.held(integration, TERMINAL)
-    if held is None:
-        raise AuthError(
-            f"There is no approval for {integration} to confirm.",
-            code="nothing_to_confirm",
-            fix=f"Start again: connector integrations authorize {integration}",
+    if held is not None:
+        return held
+    last = app.authorizing.latest(integration, TERMINAL)
+    if last is not None and last.problem:
+        raise _failed(last)
+    if already := _already(app, integration):
+        raise ConfigError(
+            f"There is no approval for {integration} to confirm. {already}",
+            code="authorized_already",
+            fix=f"To replace that: connector integrations authorize {integration}",
         )
-    return held
+    raise AuthError(
+        f"There is no approval for {integration} to confirm.",
+        code="nothing_to_confirm",
+        fix=f"Start again: connector integrations authorize {integration}",
+    )
+
+
+def _failed(last: Authorization) -> ConnectorError:
+    """Return why nothing can be confirmed of what somebody approved."""
+    again = f"connector integrations authorize {last.integration_id}"
+    if last.may_work_later:
+        text = f"Access could not be authorized: {last.problem}"
+        return RetryLater(text, code="authorization_unanswered", fix=f"Try again later: {again}")
+    return AuthError(last.problem, code="authorization_refused", fix=f"Start again: {again}")
+
+
+def _already(app: App, integration: str) -> str:
+    """Say that there is access, and whose; nothing where there is none, or where it is lost."""
+    entry, grant = app.registry.entry(integration), app.store.grants.get(integration)
+    if grant is None or not entry.is_authorized(grant):
+        return ""
+    return f"{integration} is authorized already, as {_named(grant)}."
+
+
+def _say_outage(app: App, integration: str) -> None:
+    """Say that the helpdesk does not answer: what is approved now may come to nothing."""
+    for outage in app.statuses.outages(app.statuses.known()):
+        if integration in outage.integrations and not outage.organization:
+            text = f"{outage.title} does not answer at the moment: {outage.reason} What you approve may have to wait."
+            click.secho(f"{text}\n", fg="yellow", err=True)
 
 
 def _take_seen(app: App, held: Authorization, *, site: str | None, yes: bool, other_account: bool) -> Grant:
@@ -131,7 +171,7 @@ def _take_seen(app: App, held: Authorization, *, site: str | None, yes: bool, ot
 def _show(held: Authorization, before: Grant | None) -> str:
     """Say who approved, and for where; return the account's name."""
     grant = held.grant or Grant(headers={})
-    account = grant.account_name or "an account without a name"
+    account = grant.account_name or _NAMELESS
     places = ", ".join(place.url for place in ([grant.site] if grant.site else grant.sites))
     click.echo(f"Approved by: {account}{f', for {places}' if places else ''}")
     if before is not None:
@@ -140,10 +180,8 @@ def _show(held: Authorization, before: Grant | None) -> str:
 
 
 def _is_right(integration: str) -> bool:
-    try:
+    with answer_needed("Say --yes to use this account without being asked."):
         return click.confirm(f"Use this account for {integration}?")
-    except click.Abort as exc:
-        raise click.UsageError("There was no answer; nothing has changed. --yes accepts without asking.") from exc
 
 
 def _say_authorized(integration: str, grant: Grant) -> None:
@@ -154,5 +192,8 @@ def _say_authorized(integration: str, grant: Grant) -> None:
             code="site_needed",
             fix=f"Choose one: connector integrations authorize {integration} --site NAME",
         )
-    where = f" at {grant.site.url}" if grant.site else ""
-    click.echo(f"{integration} is authorized as {grant.account_name}{where}.")
+    click.echo(f"{integration} is authorized as {_named(grant)}.")
+
+
+def _named(grant: Grant) -> str:
+    return f"{grant.account_name or _NAMELESS}{f' at {grant.site.url}' if grant.site else ''}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from connector_core.cli.no_terminal import answer_needed
 from connector_core.cli.numbers import WholeNumber
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only, whoami
 from connector_core.cli.output import print_json, print_rows, shown
@@ -139,7 +140,8 @@ def replay(numbers: tuple[int, ...], config_path: str | None, *, yes: bool, **as
                 fix="Choose accepted deliveries whose bodies are still kept, or have them sent again.",
             )
         if len(ids) > 1 and not yes:
-            click.confirm(f"Replay {len(ids):,} deliveries?", abort=True)
+            with answer_needed("Say --yes to replay several without being asked."):
+                click.confirm(f"Replay {len(ids):,} deliveries?", abort=True)
         chosen = {"deliveries": ", ".join(map(str, numbers))} if numbers else {k: v for k, v in asked.items() if v}
         number = app.replaying.begin(ids, None, chosen, whoami())
     click.echo(f"Replay {number}: {len(ids):,} {'delivery' if len(ids) == 1 else 'deliveries'}.")

@@ -15,19 +15,20 @@ class ExitCode(IntEnum):
 
     DONE = 0
     FAILED = 1  # refused by the other side, or a finding that is a problem
-    USAGE = 2  # the command line cannot be understood, names what is not there, or lacks --yes
+    USAGE = 2  # the command line cannot be understood, names what is not there, or lacks an option, such as --yes
     SETTINGS = 3  # a person must edit settings, or give access to a file or a folder
     AUTHORIZATION = 4  # a person must authorize again
     TRY_AGAIN = 5  # something is unreachable or busy at the moment
 
 
-#: Errors that say that the command line names something that is not there, or not clearly.
-_OF_NAMES = frozenset(
+#: Errors that say that the command line names something that is not there, or not clearly, or lacks an option.
+_OF_THE_LINE = frozenset(
     {
         *("unknown", "integration_unknown", "organization_unknown", "notifier_unknown", "step_unknown"),
         *("source_unknown", "delivery_unknown", "plugin_unknown", "settings_run_unknown"),
         *("question_unknown", "row_unknown", "choice_unknown", "nothing_found"),
         *("nothing_named", "organization_needed", "setup_link_unknown", "name_ambiguous"),
+        *("no_terminal", "authorized_already", "nothing_to_check"),
     }
 )
 #: What the system says of a file, a folder or a disk that cannot be used.
@@ -45,7 +46,7 @@ def code_of(error: BaseException) -> ExitCode:
         case click.ClickException():
             return ExitCode(error.exit_code)
         case ConfigError():
-            return ExitCode.USAGE if error.code in _OF_NAMES else ExitCode.SETTINGS
+            return ExitCode.USAGE if error.code in _OF_THE_LINE else ExitCode.SETTINGS
         case AuthError():
             return ExitCode.AUTHORIZATION
         case RetryLater():

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from connector_core.cli import setup_links
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.finding_rows import print_findings
+from connector_core.cli.no_terminal import nobody_to_ask
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import SEALED, counted, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
@@ -175,7 +176,7 @@ def setup(  # noqa: PLR0913 - one argument an option
             _connect_source(app, integration)
             walk(app.setup, integration)
         else:
-            raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
+            raise nobody_to_ask("Answer with --set KEY=VALUE; --choices lists the questions.")
         _say_missing(app.setup, integration)
 
 

@@ -139,7 +139,9 @@ def run() -> NoReturn:
     """Run the command line and end the process with a documented code; what it writes is for its user only."""
     os.umask(0o077)
     try:
-        code = cli(standalone_mode=False)  # that of click.exceptions.Exit, which click answers for; None otherwise
+        # By our name: click would say which module runs, that of the daemon where it does a command in our place.
+        # What comes back is the code of click.exceptions.Exit, which click answers for; None otherwise.
+        code = cli(prog_name="connector", standalone_mode=False)
         sys.stdout.flush()
     except click.Abort:
         click.echo("Stopped.", err=True)

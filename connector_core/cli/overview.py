@@ -22,7 +22,7 @@ from connector_core.registry.entry import Entry
 from connector_core.secrets import LOST_KEY_FIX
 from connector_core.store import Backlog, Breaker, IntegrationRecord, LinkState
 from connector_core.words.advice import fix_in_terminal, for_terminal, joined
-from connector_core.words.link_status import OF_MANY
+from connector_core.words.link_status import UNLINKED
 
 _WITHOUT_KEY = (
     "The secret key is not set here, or is not that of the database: webhooks, the end of authorizations, sources"
@@ -64,6 +64,7 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
                 "integrations": rows,
                 "sources": asked,
                 "links": links,
+                "unlinked": stats.unlinked,
                 "due": stats.due_lanes,
                 "parked": stats.parked_lanes,
                 "oldest_due": stats.oldest_due,
@@ -101,7 +102,8 @@ def print_overview(reader: Reader, *, as_json: bool) -> None:
     if breakers:
         click.echo("\nPaused:")
         print_rows([_breaker(breaker) for breaker in breakers], as_json=False, empty="")
-    click.echo(f"\nLinks: {_counts(stats.links) or 'none'}. Waiting to be worked on: {stats.due_lanes}.")
+    linked = _counts(stats.links, stats.unlinked) or "none"
+    click.echo(f"\nLinks: {linked}. Waiting to be worked on: {stats.due_lanes}.")
     if any(stats.links.get(state.value) for state in _NEEDS_SOMEBODY):
         click.secho("Some need attention; see: connector links --failed", fg="yellow")
 
@@ -138,6 +140,7 @@ def _broken(record: IntegrationRecord, status: Status) -> dict[str, Any]:
         "oldest_to_ticket": None,
         "oldest_to_incident": None,
         "links": {},
+        "unlinked": 0,
     }
 
 
@@ -176,16 +179,17 @@ def _integration(entry: Entry, status: Status, backlog: Backlog, *, webhook: str
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,
         "links": dict(backlog.links),
+        "unlinked": backlog.unlinked,
     }
 
 
 def _shown(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return a row as people read it: the sentence of its status in place of what scripts take apart."""
-    left_out = {"code", "problem", "state"}
+    left_out = {"code", "problem", "state", "unlinked"}
     return {
         **{name: value for name, value in row.items() if name not in left_out},
         **_ages(row, now),
-        "links": _counts(row["links"]),
+        "links": _counts(row["links"], row["unlinked"]),
     }
 
 
@@ -216,5 +220,7 @@ def _age(since: datetime | None, now: datetime) -> str:
     return f"{seconds} s"
 
 
-def _counts(links: dict[str, int]) -> str:
-    return ", ".join(f"{OF_MANY.get(state, state)}: {count}" for state, count in sorted(links.items()) if count)
+def _counts(links: Mapping[str, int], unlinked: int) -> str:
+    """Return how many links are in each state; those that somebody unlinked, which are stored as paused, apart."""
+    told = {**links, LinkState.PAUSED.value: links.get(LinkState.PAUSED, 0) - unlinked, UNLINKED: unlinked}
+    return ", ".join(f"{state}: {count}" for state, count in sorted(told.items()) if count > 0)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_rows
-from connector_core.store import SetupLink
 
 
 @click.command("setup-links")
@@ -17,11 +14,7 @@ from connector_core.store import SetupLink
 @json_option
 def of_integration(integration: str, config_path: str | None, *, as_json: bool) -> None:
     """List the setup links of INTEGRATION that can still be used, the latest first."""
-    with looking(config_path) as reader:
-        if integration not in reader.registry.records():
-            reader.registry.entry(integration)  # says that there is none
-        found = reader.store.setup_links.in_force(integration, reader.clock.now(), of_source=False)
-    _print(found, as_json=as_json)
+    _list(integration, config_path, of_source=False, as_json=as_json)
 
 
 @click.command("setup-links")
@@ -30,10 +23,7 @@ def of_integration(integration: str, config_path: str | None, *, as_json: bool) 
 @json_option
 def of_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
     """List the setup links of the source of ORGANIZATION that can still be used, the latest first."""
-    with looking(config_path) as reader:
-        reader.registry.sources.plugin(organization)  # says that there is none
-        found = reader.store.setup_links.in_force(organization, reader.clock.now(), of_source=True)
-    _print(found, as_json=as_json)
+    _list(organization, config_path, of_source=True, as_json=as_json)
 
 
 @click.command("revoke-setup-link")
@@ -45,9 +35,7 @@ def revoke_of_integration(integration: str, link: str, config_path: str | None) 
 
     It ends at once, also for who has it open.
     """
-    with opened(config_path) as app:
-        app.setup_links.revoke(integration, link)
-    click.echo("The setup link was revoked.")
+    _revoke(integration, link, config_path, of_source=False)
 
 
 @click.command("revoke-setup-link")
@@ -59,12 +47,16 @@ def revoke_of_source(organization: str, link: str, config_path: str | None) -> N
 
     It ends at once, also for who has it open.
     """
-    with opened(config_path) as app:
-        app.setup_links.revoke(organization, link, of_source=True)
-    click.echo("The setup link was revoked.")
+    _revoke(organization, link, config_path, of_source=True)
 
 
-def _print(found: Sequence[SetupLink], *, as_json: bool) -> None:
+def _list(name: str, config_path: str | None, *, of_source: bool, as_json: bool) -> None:
+    with looking(config_path) as reader:
+        if of_source:
+            reader.registry.sources.plugin(name)  # says that there is none
+        elif name not in reader.registry.records():
+            reader.registry.entry(name)  # as above
+        found = reader.store.setup_links.in_force(name, reader.clock.now(), of_source=of_source)
     rows = [
         {
             "id": one.id,
@@ -76,3 +68,9 @@ def _print(found: Sequence[SetupLink], *, as_json: bool) -> None:
         for one in found
     ]
     print_rows(rows, as_json=as_json, empty="No setup link can be used. Create one with hand-over.")
+
+
+def _revoke(name: str, link: str, config_path: str | None, *, of_source: bool) -> None:
+    with opened(config_path) as app:
+        app.setup_links.revoke(name, link, of_source=of_source)
+    click.echo("The setup link was revoked.")

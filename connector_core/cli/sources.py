@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from connector_core.cli import setup_links
 from connector_core.cli.exit_codes import end_without_yes
 from connector_core.cli.finding_rows import print_findings
+from connector_core.cli.no_terminal import nobody_to_ask
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.scripted_answers import SET_HELP, answers_given, questions_of, secret_questions
@@ -62,7 +63,10 @@ def list_sources(config_path: str | None, *, as_json: bool) -> None:
 @config_option
 @json_option
 def test_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
-    """Try everything that the source of ORGANIZATION needs, without changing anything."""
+    """Try everything that the source of ORGANIZATION needs, without changing anything.
+
+    Of one that sends its events itself nothing can be tried.
+    """
     trying = read_only(config_path, needs_secrets=True, ends_pauses=True)
     with trying as app, waiting("Trying everything the source needs …"):
         findings = app.poller.check(organization)
@@ -106,7 +110,7 @@ def setup(
         elif plugin is not None:
             click.echo(f"The source of {organization} was made. Next: answer with --set KEY=VALUE, see --choices.")
         else:
-            raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
+            raise nobody_to_ask("Answer with --set KEY=VALUE; --choices lists the questions.")
 
 
 @sources.command()

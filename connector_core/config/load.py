@@ -106,7 +106,7 @@ def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     """
     values = {**taken.values, "secret_key": [key.get_secret_value() for key in found.secret_keys]}
     values.pop("console", None)
-    document = Document(str(found.path), values, found.document.positions)
+    document = Document(found.document.file, values, found.document.positions)
     plugins = find_plugins(_disabled(document))
     config = _load(found.path, document, plugins, {}, as_it_is=True)
     config.database = found.database

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector_core.documentation import SEE_FLOODS
+
 SIGNATURE_MISMATCH = "signature_mismatch"
 SIGNATURE_MISSING = "signature_missing"
 INTEGRATION_DISABLED = "integration_disabled"
@@ -19,7 +21,7 @@ PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it
 _LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 SECRET_FIX = f"{PASTE} {_LOST}"
 _TOO_MUCH = "The sender tries them again. If this goes on, raise server.limits.body_mib."
-_CROWD = "The log names an address of them. docs/operations.md, Connections and floods, says which give way."
+_CROWD = f"The log names an address of them. {SEE_FLOODS}"
 _SHORT = "If this goes on, give the connector more memory."
 _ON_THE_WAY_HERE = "Look what stands between the platform and this server: a proxy or relay changes what passes."
 _ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."

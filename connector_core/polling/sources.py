@@ -141,8 +141,9 @@ class SourcePoller:
         plugin, source = self.registry.sources.handle(organization)
         if not plugin.implements("check_source"):
             raise ConfigError(
-                f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
+                f"The source of {organization} ({plugin.info.title}) sends its events itself: nothing can be tried.",
                 code="nothing_to_check",
+                fix=f"Send a signed test event to {source.events_url}: the answer says whether it was taken.",
             )
         findings = plugin.check_source(source)
         if not any(finding.severity is Severity.PROBLEM for finding in findings):

@@ -8,7 +8,7 @@ statuses.outages()                  # what does not answer: since when, what wai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,7 @@ from connector_core.store import (
     Checkup,
     IntegrationRecord,
     IntegrationState,
+    Link,
     LinkState,
     Outcome,
     RoundTrip,
@@ -223,7 +224,7 @@ class Statuses:
             yield Status(Word.ACTIVE, failed, TEST_FAILED, todo=Todo.TEST, advice=advice, warns=True)
         if (soon := ends_soon(record.id, known.ends.get(record.id), self.clock.now())) is not None:
             yield Status(Word.ACTIVE, f"{soon.title}.", soon.code, soon.fix, Todo.AUTHORIZE, soon.advice, warns=True)
-        yield _well(links)
+        yield self._well(record, links)
 
     def _cut_off(self, organization: str, known: Known) -> Iterator[Status]:
         """Say why no incidents come in for an organization."""
@@ -246,6 +247,24 @@ class Statuses:
             who = "1 incident needs" if stuck == 1 else f"{stuck} incidents need"
             advice = Advice(Remedy.SEE_FAILED, record.id)
             yield Status(Word.ACTION_NEEDED, f"{who} attention: {reason}", "links", todo=Todo.LINKS, advice=advice)
+
+    def _well(self, record: IntegrationRecord, links: Mapping[str, int]) -> Status:
+        """Say that nobody has to act: what waits, what differs, or that all is up to date.
+
+        A side is only said not to answer once several tries have failed; what the first of them met is told before.
+        """
+        if waiting := links.get(LinkState.WAITING, 0):
+            changes = "1 change is" if waiting == 1 else f"{waiting} changes are"
+            link = _first(self.store, record.id, [LinkState.WAITING])
+            if link is None or not link.status.attempts:
+                return Status(Word.ACTIVE, f"{changes} on the way.", "on_the_way")
+            failed = self.registry.worded(link).status.reason
+            return Status(Word.ACTIVE, f"{changes} on the way; the last try failed: {failed}", "on_the_way")
+        if differ := links.get(LinkState.DIFFERS, 0):
+            one = "1 incident differs from its ticket"
+            who = one if differ == 1 else f"{differ} incidents differ from their tickets"
+            return Status(Word.ACTIVE, f"Nothing waits; {who}.", "differs")
+        return Status(Word.ACTIVE, "Up to date.")
 
     def _of_webhook(self, entry: Entry) -> Iterator[Status]:
         route, record = entry.plugin.info.webhook_route, entry.record
@@ -306,9 +325,14 @@ def failed_daily_test(registry: Registry, record: IntegrationRecord, last: Round
 
 def reason_of_first(store: Store, registry: Registry, integration_id: str) -> str:
     """Return why the incident that has needed attention for longest does."""
-    number = store.overview.first(integration_id, NEED_SOMEBODY)
-    link = None if number is None else store.links.get(number)
+    link = _first(store, integration_id, NEED_SOMEBODY)
     return "" if link is None else registry.worded(link).status.reason
+
+
+def _first(store: Store, integration_id: str, states: Collection[LinkState]) -> Link | None:
+    """Return the link that has been in one of some states for longest."""
+    number = store.overview.first(integration_id, states)
+    return None if number is None else store.links.get(number)
 
 
 def waits_for_someone(circuit: Circuit, breakers: Mapping[str, Breaker]) -> Breaker | None:
@@ -327,17 +351,6 @@ def problems(last: Checkup | None) -> Iterator[Finding]:
 def _found(last: Checkup | None) -> Iterator[Status]:
     for one in problems(last):
         yield Status(Word.ACTION_NEEDED, f"{one.title}.", one.code, one.fix, Todo.HEALTH, one.advice)
-
-
-def _well(links: Mapping[str, int]) -> Status:
-    """Say that nobody has to act: what waits, what differs, or that all is up to date."""
-    if waiting := links.get(LinkState.WAITING, 0):
-        changes = "1 change is" if waiting == 1 else f"{waiting} changes are"
-        return Status(Word.ACTIVE, f"{changes} on the way.", "on_the_way")
-    if differ := links.get(LinkState.DIFFERS, 0):
-        who = "1 incident differs from its ticket" if differ == 1 else f"{differ} incidents differ from their tickets"
-        return Status(Word.ACTIVE, f"Nothing waits; {who}.", "differs")
-    return Status(Word.ACTIVE, "Up to date.")
 
 
 def _outage(breaker: Breaker, title: str, integrations: tuple[str, ...], organization: str) -> Outage:

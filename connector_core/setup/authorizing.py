@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from connector_core.contract.accounts import at_former_site, is_other_account, refuse_other
 from connector_core.contract.advice import Advice, Remedy
-from connector_core.contract.errors import AuthError, ConfigError, ConnectorError
+from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
 from connector_core.contract.models import AuthorizationReturn, AuthorizationStart, Grant, Redirect, Site
 from connector_core.contract.setup_steps import FieldKind
 from connector_core.registry.entry import Entry
@@ -114,7 +114,8 @@ class Authorizing:
         try:
             returned = self._returned(begun, parameters, site)
         except ConnectorError as exc:
-            self._store.authorizations.fail(begun, f"{exc.message} {exc.fix}".strip())
+            problem, may_work_later = f"{exc.message} {exc.fix}".strip(), isinstance(exc, RetryLater)
+            self._store.authorizations.fail(begun, problem, may_work_later=may_work_later)
             raise
         if not returned.is_held:
             self._store.authorizations.end(begun)
@@ -123,6 +124,10 @@ class Authorizing:
     def held(self, integration_id: str, initiator: Initiator) -> Authorization | None:
         """Return what somebody brought back and has to see before it is in force."""
         return self._store.authorizations.held(integration_id, initiator.mark, self.flow.clock.now())
+
+    def latest(self, integration_id: str, initiator: Initiator) -> Authorization | None:
+        """Return what somebody began last, as far as it has come."""
+        return self._store.authorizations.latest(integration_id, initiator.mark, self.flow.clock.now())
 
     def replaces(self, held: Authorization) -> Grant | None:
         """Return the present grant, where what is held is for another account."""

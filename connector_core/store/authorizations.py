@@ -6,6 +6,7 @@ have the same.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from hmac import compare_digest
 
@@ -64,9 +65,10 @@ def hold(db: Connection, box: SecretBox, authorization: Authorization, grant: Gr
     )
 
 
-def fail(db: Connection, authorization: Authorization, problem: str) -> None:
+def fail(db: Connection, authorization: Authorization, problem: str, *, may_work_later: bool) -> None:
     """Say to whoever waits why nothing was brought back."""
-    db.execute('UPDATE "authorization" SET problem = ? WHERE state = ?', (problem, authorization.key))
+    said = json.dumps([problem, may_work_later])
+    db.execute('UPDATE "authorization" SET problem = ? WHERE state = ?', (said, authorization.key))
 
 
 def held(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
@@ -74,6 +76,16 @@ def held(db: Connection, box: SecretBox, integration_id: str, mark: str, now: da
     row = db.execute(
         'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ?'
         " AND grant_sealed IS NOT NULL AND expires_at >= ? ORDER BY returned_at DESC LIMIT 1",
+        (integration_id, hashed(mark), write_time(now)),
+    ).fetchone()
+    return None if row is None else _read(row, box)
+
+
+def latest(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
+    """Return what somebody began last, as far as it has come."""
+    row = db.execute(
+        'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ? AND expires_at >= ?'
+        " ORDER BY expires_at DESC LIMIT 1",
         (integration_id, hashed(mark), write_time(now)),
     ).fetchone()
     return None if row is None else _read(row, box)
@@ -89,6 +101,7 @@ def end(db: Connection, authorization: Authorization) -> None:
 
 
 def _read(row: Row, box: SecretBox) -> Authorization:
+    problem, may_work_later = _read_problem(row["problem"])
     text = None if row["grant_sealed"] is None else box.try_open(row["grant_sealed"])
     return Authorization(
         key=row["state"],
@@ -97,9 +110,19 @@ def _read(row: Row, box: SecretBox) -> Authorization:
         begun_by=Begun(row["begun_by"]),
         expires_at=must_read_time(row["expires_at"]),
         returned_at=read_time(row["returned_at"]),
-        problem=row["problem"],
+        problem=problem,
+        may_work_later=may_work_later,
         grant=None if text is None else read_grant(text),
     )
+
+
+def _read_problem(written: str) -> tuple[str, bool]:
+    """Return why nothing was brought back, and whether it may work later; earlier versions wrote the sentence alone."""
+    try:
+        problem, may_work_later = json.loads(written)
+    except ValueError:
+        return written, False
+    return str(problem), bool(may_work_later)
 
 
 class Authorizations(Noun):
@@ -111,4 +134,5 @@ class Authorizations(Noun):
     hold = seals(hold)
     fail = writes(fail)
     held = opens(held)
+    latest = opens(latest)
     end = writes(end)

@@ -74,15 +74,18 @@ class StoreGauges(Collector):
     def _read(self) -> Iterator[Metric]:
         stats = self._store.overview.stats()
         links = _gauge("links", "Links by integration and state.", "integration", "state")
+        unlinked = _gauge("links_unlinked", "Of the paused links, those that someone unlinked.", "integration")
         oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not synced yet.", "integration", "to")
         for name, backlog in stats.backlogs.items():
             if not backlog.links:  # ten thousand that have none would be a hundred thousand lines of zeros
                 continue
             for state in LinkState:
                 links.add_metric((name, state.value), backlog.links.get(state.value, 0))
+            unlinked.add_metric((name,), backlog.unlinked)
             oldest.add_metric((name, "ticket"), self._age(backlog.to_ticket_since))
             oldest.add_metric((name, "incident"), self._age(backlog.to_incident_since))
         yield links
+        yield unlinked
         yield oldest
         lanes = _gauge("lanes", "Lanes that are due, worked on, or parked on a breaker.", "state")
         lanes.add_metric(("due",), stats.due_lanes)

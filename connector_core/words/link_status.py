@@ -48,13 +48,13 @@ FIXES: Mapping[str, str] = {
 
 #: What a state is called where links in it are counted or chosen: those that somebody unlinked are stored as paused.
 OF_MANY: Mapping[str, str] = {LinkState.PAUSED: "paused or unlinked"}
-_UNLINKED = "unlinked"
+UNLINKED = "unlinked"
 _BECAUSE = "the incident is resolved"
 
 
 def word_of(status: LinkStatus) -> str:
     """Return the state of one link in a word of ours, which each surface writes in its own way."""
-    return _UNLINKED if status.is_unlinked else status.state.value
+    return UNLINKED if status.is_unlinked else status.state.value
 
 
 def reason_of(link: Link, names: Names) -> str:

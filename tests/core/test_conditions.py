@@ -118,6 +118,18 @@ def test_what_waits_is_a_backlog_since_its_oldest_change(app, clock):
     assert conditions(app)[Kind.INCIDENTS_BLOCKED, "desk"].values == {"count": "2", "reason": "The project is gone."}
 
 
+def test_what_is_on_the_way_says_what_the_last_try_met(app, clock):
+    """From the first failure on: that a side does not answer is said after several."""
+    incident = Incident(id="inc-1", title="Fan failed")
+    event = IncidentEvent(id="e1", type=EventType.OPENED, occurred_at=clock.now(), incident=incident)
+    app.store.inbox.accept_events("acme", [event], [Target("desk", {"desk": "1"}, clock.now())], clock.now()).result()
+    before = status_of(app).sentence
+    sql(app.store, "UPDATE link SET code = 'unreachable', reason = 'It cannot be reached.', attempts = 1")
+
+    assert before == "1 change is on the way."
+    assert status_of(app).sentence == "1 change is on the way; the last try failed: It cannot be reached."
+
+
 def test_refused_deliveries_are_one_after_some(app, clock):
     """A single one may be anybody's test; one that is taken afterwards ends it."""
     app.store.webhooks.note_refusals("desk", "", "signature_mismatch", 2, clock.now()).result()

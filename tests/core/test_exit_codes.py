@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from connector_core.cli import main
 from connector_core.cli.beside.given import in_place, value_of
 from connector_core.cli.exit_codes import ExitCode, code_of
+from connector_core.cli.no_terminal import answer_needed
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store.opening import open_store
@@ -123,6 +124,32 @@ def test_an_unknown_name_is_a_wrong_command_line(command, words):
 
     assert (code, out) == (2, "")
     assert "nope" in err
+
+
+def test_a_mistyped_line_is_said_by_the_name_of_the_command(command, monkeypatch):
+    """Also where a daemon does it, whose process was begun as a module."""
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", "connector_core", raising=False)
+
+    code, _, err = command("links", "--nope")
+
+    assert code == 2
+    assert err.startswith("Usage: connector links [OPTIONS]")
+    assert "Try 'connector links --help'" in err
+
+
+@pytest.mark.parametrize(("ended_by", "error"), [(EOFError, ConfigError), (KeyboardInterrupt, click.Abort)])
+def test_a_question_that_nobody_answers_names_the_option(monkeypatch, capsys, ended_by, error):
+    """A script is told what to say; Ctrl-C of a person stays what it is."""
+
+    def nobody(_):
+        raise ended_by
+
+    monkeypatch.setattr(click.termui, "visible_prompt_func", nobody)
+    with pytest.raises(error) as caught, answer_needed("Say --yes."):
+        click.confirm("Really?")
+
+    if error is ConfigError:
+        assert (code_of(caught.value), caught.value.fix) == (2, "Say --yes.")
 
 
 @pytest.mark.parametrize("verb", ["show", "replay"])

@@ -102,6 +102,8 @@ def test_an_unlinked_pair_is_not_called_paused(run):
     assert "unlinked since" in run("explain", "1").stdout
     assert "no ticket yet" not in run("explain", "1").stdout
     assert run("links", "--failed").stdout == "Nothing failed, and nothing needs attention.\n"
-    assert "paused or unlinked: 1" in run("status").stdout
+    assert f"Links: unlinked: 1, waiting: {LINKS - 1}." in run("status").stdout
+    told = json.loads(run("status", "--json").stdout)
+    assert (told["unlinked"], told["links"]["paused"], told["integrations"][0]["unlinked"]) == (1, 1, 1)
     (row,) = json.loads(run("links", "--state", "paused", "--json").stdout)
     assert (row["state"], row["code"]) == ("paused", "discarded")

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, Scope, Settings, Severity, hookimpl
 from connector_core.app import build_app
+from connector_core.cli.exit_codes import code_of
 from connector_core.config import load_config
 from connector_core.health.refusals import RECENT, events_route
 from connector_core.health.source_findings import source_findings, source_missing
@@ -470,7 +471,9 @@ def test_a_source_that_is_told_has_nothing_to_check(app):
     with pytest.raises(ConfigError) as caught:
         app.poller.check("idle")
 
-    assert caught.value.code == "nothing_to_check"
+    assert (caught.value.code, code_of(caught.value)) == ("nothing_to_check", 2)
+    assert "Send a signed test event to " in caught.value.fix
+    assert "/v1/sources/idle/events" in caught.value.fix
 
 
 def test_a_start_ends_refusals_of_sources_only(app, hub):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from connector_core import Grant, Incident, IncidentEvent
 from connector_core.app import build_app
@@ -30,6 +31,7 @@ from connector_core.store.nouns import Noun
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
 from connector_core.store.secrets import SEALED
+from connector_core.testing import MemoryDesk, MemoryPlatform
 from connector_core.words.advice import fix_in_terminal
 from tests.support.activation import active_record
 
@@ -94,7 +96,7 @@ SEALING = {
 READING = {
     "integrations.every", "integrations.opened", "integrations.signed", "integrations.since",
     "integrations.of_organization", "integrations.is_any_signed", "integrations.note_signed",
-    "authorizations.find", "authorizations.held",
+    "authorizations.find", "authorizations.held", "authorizations.latest",
     "grants.get", "grants.note_sites", "sources.every", "notifiers.every", "webhooks.token", "configuration.snapshot",
     "delivery_log.payload", "delivery_log.read_box", "sessions.id_token",
 }  # fmt: skip
@@ -400,3 +402,32 @@ def test_secrets_of_the_file_do_not_cost_an_authorization_that_cannot_be_opened(
     assert len(taken.unreadable) == 2
     assert (record.secret_answers["api_token"].get_secret_value(), without) == ("a-token-of-the-desk", None)
     assert after == GRANT
+
+
+def test_the_log_at_the_start_says_what_status_says(tmp_path, clock):
+    """What the file gives again is no longer missing by then, so neither names it."""
+    path, desk = tmp_path / "connector.yaml", MemoryDesk(clock)
+    points = [desk.entry_point(), MemoryPlatform(clock).entry_point()]
+
+    def started(key):
+        path.write_text(
+            f"secret_key: {key.get_secret_value()}\n"
+            "organizations: {acme: {source: {plugin: platform}, integrations:"
+            ' {desk: {plugin: desk, desk: "1", webhook_secret: a-secret-of-webhooks}}}}\n'
+        )
+        with capture_logs() as said:
+            config, plugins = read_config(path, points)
+            store = open_store(config.database, box(key), with_any_key=True)
+            app = build_app(config, plugins, log=structlog.get_logger("test"), clock=clock, store=store)
+            app.start()
+        return app, next((one["what"] for one in said if one["event"] == "secrets_unreadable"), None)
+
+    first, nothing = started(OLD)
+    first.store.grants.save("desk", GRANT)
+    first.stop()
+    second, said = started(NEW)
+    shown = [str(one) for one in second.store.secrets.still_unreadable()]
+    second.stop()
+
+    assert nothing is None
+    assert said == shown == ["desk: authorization"]

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from connector_core.cli.main import cli
 from connector_core.demo.stage import INTEGRATION
+from connector_jira_jsm_sandbox.faults import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT
 from connector_jira_jsm_sandbox.site import Site
 from tests.support.jira.at_stage import sandbox_of
@@ -49,7 +50,12 @@ def test_who_approved_is_shown_and_confirmed_in_the_terminal(stage):
     assert f"Approved by: Avery Agent, for {sandbox_of(stage).oauth.main.url}" in unanswered.stdout
     confirmed = stage.daemon.command(*CONFIRM, "--yes")
     assert (confirmed.returncode, account(stage)) == (0, "Avery Agent")
-    assert stage.daemon.command(*CONFIRM, "--yes").returncode == 4
+    assert "Say --yes" in unanswered.stderr
+    assert "Usage" not in unanswered.stderr
+    again = stage.daemon.command(*CONFIRM, "--yes")
+    assert again.returncode == 2
+    assert "authorized already, as Avery Agent at " in again.stderr
+    assert "authorized already, as Avery Agent at " in stage.daemon.command(*AUTHORIZE).stdout
 
 
 def test_somebody_at_a_terminal_is_asked_as_soon_as_the_browser_is_back(stage):
@@ -92,6 +98,23 @@ def test_another_account_needs_one_more_word_in_a_script(stage):
     assert (refused.returncode, before) == (3, "Avery Agent")
     assert "not the present account, Avery Agent" in refused.stdout
     assert (taken.returncode, account(stage)) == (0, "Olga Other")
+
+
+def test_a_site_that_did_not_answer_is_said_where_the_approval_is_confirmed(stage):
+    """Whoever approved in a browser is not there any more; what is final is told from what may work later."""
+    page = stage.consent_page()
+    back = stage.sandbox.approve(page)
+    stage.sandbox.faults.add(Fault("status", path="/oauth/token", status=503, times=None))
+    refused = requests.get(back, timeout=60)
+    stage.sandbox.clear_faults()
+
+    told = stage.daemon.command(*CONFIRM, "--yes")
+
+    assert (refused.status_code, told.returncode) == (400, 5)
+    assert "Access could not be authorized: " in told.stderr
+    assert "Try again later: connector integrations authorize" in told.stderr
+    requests.get(stage.sandbox.decline(stage.consent_page()), timeout=60)
+    assert stage.daemon.command(*CONFIRM, "--yes").returncode == 4
 
 
 @pytest.mark.extended

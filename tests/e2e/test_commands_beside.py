@@ -167,6 +167,24 @@ def test_another_file_of_the_same_database_is_read_by_the_command(shell, tmp_pat
     assert "OUR_KEY" in found.stderr
 
 
+def test_mistakes_name_the_file_as_the_caller_wrote_it(shell):
+    """Not by the address that the daemon knows it by, which is none of the caller's words."""
+    text = shell.config.read_text()
+    shell.config.write_text(f"{text}nope: 1\n")
+    words = [sys.executable, "-m", "connector_core", "--config", "../connector.yaml", "config", "check"]
+    try:
+        found = subprocess.run(
+            words, cwd=shell.config.parent / "state", capture_output=True, text=True, timeout=WITHIN_S, check=False
+        )
+    finally:
+        shell.config.write_text(text)
+
+    assert found.returncode == 3
+    assert "\n../connector.yaml:" in found.stderr
+    assert str(shell.config) not in found.stderr
+    assert "OUR_KEY" not in found.stderr  # the daemon did it
+
+
 @pytest.mark.cases_in_test(1)
 @pytest.mark.parametrize("sent", [b"", b"\0\0\0\x02{}", b"\0\0\0\x05hello", b"\xff" * 5000])
 def test_nonsense_ends_nothing(shell, sent):

@@ -26,7 +26,7 @@ way differs there.
 SECTIONS = {
     "settings": (
         "Settings have to be edited",
-        "A command ends with exit code 3. Nothing was changed.",
+        "A command ends with exit code 3, or 2 where its line is wrong. Nothing was changed.",
         "Change what the message names, and repeat the command.",
     ),
     "authorization": (

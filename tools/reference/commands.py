@@ -22,7 +22,7 @@ service see [commands beside a service](../service.md#commands-beside-the-servic
 _EXITS = {
     ExitCode.DONE: "Done.",
     ExitCode.FAILED: "Failed: the other side refused, `doctor` found a problem, or `config diff` a difference.",
-    ExitCode.USAGE: "The command line is not understood, names what is not there, or lacks `--yes`.",
+    ExitCode.USAGE: "The command line is not understood, names what is not there, or lacks an option such as `--yes`.",
     ExitCode.SETTINGS: "Settings need editing, the database has to be made or migrated, or a file cannot be used.",
     ExitCode.AUTHORIZATION: "Access has to be authorized.",
     ExitCode.TRY_AGAIN: "Something is unreachable or busy; try again later.",

@@ -27,7 +27,10 @@ HERE = frozenset(
 )
 #: What is typed meanwhile is for these.
 ASKING = frozenset(
-    {("integrations", "setup"), ("integrations", "authorize"), ("sources", "setup"), ("notifications", "add")}
+    {
+        *(("integrations", "setup"), ("integrations", "authorize"), ("sources", "setup"), ("notifications", "add")),
+        ("deliveries", "replay"),
+    }
 )
 GREETED_WITHIN_S = 10.0
 TRY_AGAIN, INTERRUPTED = 5, 130  # as ExitCode has it, and as shells do
@@ -149,6 +152,7 @@ def _answer(
     """Say what is wanted; return what the daemon says in the end, nothing where it is gone."""
     request = {
         "config": os.path.realpath(config),
+        "named": config,
         "words": said,
         "environ": {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ},
         "who": who(),

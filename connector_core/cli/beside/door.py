@@ -168,7 +168,7 @@ def _serve(connection: socket.socket, config: Path) -> NoReturn:
         files.made = streams[STREAMS] if len(streams) > STREAMS else None
         _take_environment(request)
         threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
-        code = _run([str(word) for word in request.get("words", ())], config)
+        code = _run([str(word) for word in request.get("words", ())], config, str(request.get("named") or ""))
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -230,12 +230,14 @@ def _end_with_caller(connection: socket.socket) -> None:
     os._exit(1)
 
 
-def _run(words: Sequence[str], config: Path) -> int:
+def _run(words: Sequence[str], config: Path, named: str) -> int:
     from connector_core.cli.main import run  # noqa: PLC0415 - as above
+    from connector_core.config import positions  # noqa: PLC0415 - as above
     from connector_core.logs import configure_logging  # noqa: PLC0415 - as above
 
     configure_logging("error")  # until a command says something itself
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    positions.named = named
     sys.argv = ["connector", "--config", str(config), *words]
     try:
         run()

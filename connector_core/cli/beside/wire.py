@@ -1,7 +1,8 @@
 """What caller and daemon say to each other: JSON, its length before it, with descriptors beside the first of it.
 
-The daemon greets with its version. The caller says its file, its words, who it is, and passes its three streams, and
-a file that it has made for the command. The daemon says the exit code, or that it works with another file.
+The daemon greets with its version. The caller says its file, and how it was written, its words, who it is, and passes
+its three streams, and a file that it has made for the command. The daemon says the exit code, or that it works with
+another file.
 """
 
 from __future__ import annotations

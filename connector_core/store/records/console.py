@@ -42,6 +42,11 @@ class Stats:
     early_dropped: int
 
     @property
+    def unlinked(self) -> int:
+        """Return how many of the links that are paused were unlinked by somebody."""
+        return sum(backlog.unlinked for backlog in self.backlogs.values())
+
+    @property
     def links(self) -> dict[str, int]:
         """Return how many links of all integrations are in each state."""
         sums: dict[str, int] = {}
@@ -132,6 +137,7 @@ class Authorization:
     """Somebody who was sent to authorize an integration; `key` is the hash of the state that they have to bring back.
 
     After `returned_at` the state is used up. Then there is a `grant` that waits to be seen, or a `problem`, a sentence.
+    `may_work_later` is True when the other side only did not answer.
     """
 
     key: str
@@ -141,4 +147,5 @@ class Authorization:
     expires_at: datetime
     returned_at: datetime | None = None
     problem: str = ""
+    may_work_later: bool = False
     grant: Grant | None = None

@@ -11,13 +11,14 @@ from typing import Any
 from connector_core.contract.field_values import incident_value, ticket_value
 from connector_core.contract.merge import Agreed
 from connector_core.contract.models import Absence, AbsenceKind, FieldName, Incident, TicketComment, TicketSnapshot
+from connector_core.documentation import SEE_BACKUP
 from connector_core.store.records.comments import CommentsSeen, CommentStep
 from connector_core.store.records.timeline import StoredEntry, TimelineEntry
 
 DISCARDED = "discarded"
 DIFFERS = "differs"  # the code by which links that differ are told from those in sync, in the database
 NO_TICKET = "no_ticket"  # it was looked for, nothing was found, and none is made
-DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/backup.md."
+DAMAGE_FIX = "Stop the daemon and restore a backup. " + SEE_BACKUP
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
 MOVED = "ticket_moved"

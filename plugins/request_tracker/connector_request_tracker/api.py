@@ -14,8 +14,8 @@ from connector_core.kit.absences import absent_by_status
 #: Not every list tells how many pages it has: then a short one is the last.
 PAGES = paging.PageNumber("page", size=100, size_parameter="per_page", pages="pages")
 RIGHT_FIX = (
-    "Have an administrator of Request Tracker give the token's user the rights in the queue that the README of this "
-    "plugin lists."
+    "Have an administrator of Request Tracker give the token's user the rights in the queue that \"Request "
+    'Tracker" in the documentation lists.'
 )
 
 

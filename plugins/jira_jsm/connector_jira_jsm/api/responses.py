@@ -85,8 +85,8 @@ def _own(response: requests.Response, complaint: Complaint, _: Subject) -> Conne
             "The authorization lacks a scope that this needs.",
             code="scope_missing",
             detail=str(complaint),
-            fix="Add the scopes listed in the plugin's README to the app (developer console > Permissions), then "
-            "authorize again.",
+            fix='Add the scopes that "Connect Jira" in the documentation lists to the app (developer console > '
+            "Permissions), then authorize again.",
         )
     if response.status_code == HTTPStatus.NOT_FOUND and complaint.code == GATEWAY:
         return ConfigError(
