@@ -13,7 +13,7 @@ from connector_core.app import App
 from connector_core.cli.no_terminal import answer_needed
 from connector_core.cli.opening import config_option, opened
 from connector_core.cli.output import waiting
-from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
+from connector_core.contract.errors import AuthError, ConfigError
 from connector_core.contract.models import Grant
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.store import Authorization
@@ -126,12 +126,9 @@ def _held(app: App, integration: str) -> Authorization:
     )
 
 
-def _failed(last: Authorization) -> ConnectorError:
+def _failed(last: Authorization) -> AuthError:
     """Return why nothing can be confirmed of what somebody approved."""
     again = f"connector integrations authorize {last.integration_id}"
-    if last.may_work_later:
-        text = f"Access could not be authorized: {last.problem}"
-        return RetryLater(text, code="authorization_unanswered", fix=f"Try again later: {again}")
     return AuthError(last.problem, code="authorization_refused", fix=f"Start again: {again}")
 
 

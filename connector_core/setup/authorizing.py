@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from connector_core.contract.accounts import at_former_site, is_other_account, refuse_other
 from connector_core.contract.advice import Advice, Remedy
-from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
+from connector_core.contract.errors import AuthError, ConfigError, ConnectorError
 from connector_core.contract.models import AuthorizationReturn, AuthorizationStart, Grant, Redirect, Site
 from connector_core.contract.setup_steps import FieldKind
 from connector_core.registry.entry import Entry
@@ -114,8 +114,7 @@ class Authorizing:
         try:
             returned = self._returned(begun, parameters, site)
         except ConnectorError as exc:
-            problem, may_work_later = f"{exc.message} {exc.fix}".strip(), isinstance(exc, RetryLater)
-            self._store.authorizations.fail(begun, problem, may_work_later=may_work_later)
+            self._store.authorizations.fail(begun, f"{exc.message} {exc.fix}".strip())
             raise
         if not returned.is_held:
             self._store.authorizations.end(begun)

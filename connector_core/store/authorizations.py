@@ -6,7 +6,6 @@ have the same.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from hmac import compare_digest
 
@@ -65,10 +64,9 @@ def hold(db: Connection, box: SecretBox, authorization: Authorization, grant: Gr
     )
 
 
-def fail(db: Connection, authorization: Authorization, problem: str, *, may_work_later: bool) -> None:
+def fail(db: Connection, authorization: Authorization, problem: str) -> None:
     """Say to whoever waits why nothing was brought back."""
-    said = json.dumps([problem, may_work_later])
-    db.execute('UPDATE "authorization" SET problem = ? WHERE state = ?', (said, authorization.key))
+    db.execute('UPDATE "authorization" SET problem = ? WHERE state = ?', (problem, authorization.key))
 
 
 def held(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
@@ -101,7 +99,6 @@ def end(db: Connection, authorization: Authorization) -> None:
 
 
 def _read(row: Row, box: SecretBox) -> Authorization:
-    problem, may_work_later = _read_problem(row["problem"])
     text = None if row["grant_sealed"] is None else box.try_open(row["grant_sealed"])
     return Authorization(
         key=row["state"],
@@ -110,19 +107,9 @@ def _read(row: Row, box: SecretBox) -> Authorization:
         begun_by=Begun(row["begun_by"]),
         expires_at=must_read_time(row["expires_at"]),
         returned_at=read_time(row["returned_at"]),
-        problem=problem,
-        may_work_later=may_work_later,
+        problem=row["problem"],
         grant=None if text is None else read_grant(text),
     )
-
-
-def _read_problem(written: str) -> tuple[str, bool]:
-    """Return why nothing was brought back, and whether it may work later; earlier versions wrote the sentence alone."""
-    try:
-        problem, may_work_later = json.loads(written)
-    except ValueError:
-        return written, False
-    return str(problem), bool(may_work_later)
 
 
 class Authorizations(Noun):

@@ -137,7 +137,6 @@ class Authorization:
     """Somebody who was sent to authorize an integration; `key` is the hash of the state that they have to bring back.
 
     After `returned_at` the state is used up. Then there is a `grant` that waits to be seen, or a `problem`, a sentence.
-    `may_work_later` is True when the other side only did not answer.
     """
 
     key: str
@@ -147,5 +146,4 @@ class Authorization:
     expires_at: datetime
     returned_at: datetime | None = None
     problem: str = ""
-    may_work_later: bool = False
     grant: Grant | None = None
