@@ -10,10 +10,11 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from importlib import metadata
 from types import FrameType
 from typing import Any, Protocol
@@ -242,7 +243,7 @@ def _load(entry_point: EntryPoint, version: str, taken: Collection[str]) -> Plug
 
 def _breaches(manager: pluggy.PluginManager, module: object) -> Iterator[str]:
     """Say what pluggy would refuse, in words that help: the nearest hook and the arguments it really has."""
-    specs = {name: function for name, function in inspect.getmembers(hookspecs, callable) if _is_spec(function)}
+    specs = _specified()
     for name, function in inspect.getmembers(module, inspect.isroutine):
         if manager.parse_hookimpl_opts(module, name) is None:
             continue
@@ -250,14 +251,18 @@ def _breaches(manager: pluggy.PluginManager, module: object) -> Iterator[str]:
             near = difflib.get_close_matches(name, specs, n=1, cutoff=0.5)
             yield f"there is no hook named {name}" + (f"; did you mean {near[0]}?" if near else "")
             continue
-        allowed = list(inspect.signature(specs[name]).parameters)
+        allowed = specs[name]
         wrong = [argument for argument in inspect.signature(function).parameters if argument not in allowed]
         if wrong:
             yield f"the hook {name} takes ({', '.join(allowed)}), not {', '.join(wrong)}"
 
 
-def _is_spec(function: object) -> bool:
-    return hasattr(function, f"{hookspecs.PROJECT_NAME}_spec")
+@cache
+def _specified() -> Mapping[str, tuple[str, ...]]:
+    """Return the arguments of every hook that there is, by its name."""
+    functions = inspect.getmembers(hookspecs, inspect.isfunction)
+    marked = f"{hookspecs.PROJECT_NAME}_spec"
+    return {name: tuple(inspect.signature(one).parameters) for name, one in functions if hasattr(one, marked)}
 
 
 def _described(name: str, manager: pluggy.PluginManager, hooks: frozenset[str]) -> PluginInfo:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,8 +112,8 @@ def move(config_path: str | None, url: str) -> None:
     from connector_core.store.moving import move as move_database  # noqa: PLC0415 - the driver is an extra
 
     box, now = SecretBox(found.secret_keys), SystemClock().now()
-    with _progress() as tell:
-        moved = move_database(found.database, target, box, now, tell)
+    with waiting("Reading the whole database …") as tell:
+        moved = move_database(found.database, target, box, now, lambda step: tell(_progress(step)))
     click.echo(f"Copied and checked {counted(moved.rows, 'row')} of {counted(moved.tables, 'table')}.")
     for place, texts in sorted(moved.cut.items()):
         click.echo(f"  {place}: {texts} with the character U+0000, which PostgreSQL cannot hold; it was left out.")
@@ -132,18 +131,8 @@ def _target(url: str) -> PostgreSQL:
     return PostgreSQL(url, named_in="--to")
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[Step], None]]:
-    """Show on a terminal how far a move has come."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - slow to load, and nobody else needs it
-
-    with Console(stderr=True).status("Reading the whole database …") as status:
-        yield lambda step: status.update(
-            f"{'Checking' if step.is_check else 'Copying'} {step.table}: {step.done} of {step.of} rows"
-        )
+def _progress(step: Step) -> str:
+    return f"{'Checking' if step.is_check else 'Copying'} {step.table}: {step.done} of {step.of} rows"
 
 
 @db.command("forget-secrets")

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -45,6 +45,7 @@ _APART = "  "
 _NARROWEST = 10
 _FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value
 _LONGEST_CELL = 300  # in signs, where rows stand below each other: longer ones are texts of others that never end
+_LINE_ANEW = "\r\x1b[K"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -59,15 +60,21 @@ def counted(number: int, what: str) -> str:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Show on a terminal that something takes a while."""
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what takes a while, for as long; what is returned shows how far it has come instead."""
     if not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - slow to load, and a listing keeps nobody waiting
+    _show_instead(what)
+    try:
+        yield _show_instead
+    finally:
+        _show_instead("")
 
-    with Console(stderr=True).status(what):
-        yield
+
+def _show_instead(text: str) -> None:
+    """Show a text in place of the line that the cursor is in."""
+    click.echo(f"{_LINE_ANEW}{shown(text)}", nl=False, err=True, color=True)
 
 
 def print_json(value: object) -> None:

@@ -178,11 +178,10 @@ def opens(work: Callable[Concatenate[Connection, SecretBox, P], T]) -> Callable[
 
 def writes(work: Callable[Concatenate[Connection, P], T], of: Scope | None = None) -> Callable[Concatenate[Noun, P], T]:
     """Offer an operation that changes something, and wait for its commit; `of` is whose if no argument tells that."""
-    owner = _first_parameter(work, after=1)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        scope = of or scope_of(owner, args, kwargs)
+        scope = of or scope_of(_first_parameter(work, after=1), args, kwargs)
         return noun._database.write(scope, _attributed(lambda db: work(db, *args, **kwargs)))  # noqa: SLF001 - as above
 
     return call
@@ -190,11 +189,10 @@ def writes(work: Callable[Concatenate[Connection, P], T], of: Scope | None = Non
 
 def submits(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Noun, P], Future[T]]:
     """Offer an operation that changes something, whose commit the caller waits for when it likes."""
-    owner = _first_parameter(work, after=1)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        scope = scope_of(owner, args, kwargs)
+        scope = scope_of(_first_parameter(work, after=1), args, kwargs)
         return noun._database.submit(scope, _attributed(lambda db: work(db, *args, **kwargs)))  # noqa: SLF001 - as above
 
     return call
@@ -204,12 +202,11 @@ def seals(
     work: Callable[Concatenate[Connection, SecretBox, P], T], of: Scope | None = None
 ) -> Callable[Concatenate[Noun, P], T]:
     """Offer an operation that stores something sealed, with the key of the database, and wait for its commit."""
-    owner = _first_parameter(work, after=2)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         database = noun._database  # noqa: SLF001 - as above
-        scope = of or scope_of(owner, args, kwargs)
+        scope = of or scope_of(_first_parameter(work, after=2), args, kwargs)
         return database.write(scope, _attributed(lambda db: work(db, sealing_box(db, database.box), *args, **kwargs)))
 
     return call
@@ -234,6 +231,7 @@ def scope_of(first: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return next((Scope(kind, getattr(given, kind)) for kind in _OWNERS if hasattr(given, kind)), None)
 
 
+@functools.cache  # when it is called: most commands write nothing, and to look at all of them takes a while
 def _first_parameter(work: Callable[..., Any], *, after: int) -> str | None:
     """Return the name of the first parameter behind the connection and, if it takes one, the box."""
     return next(iter(list(inspect.signature(work).parameters)[after:]), None)

@@ -87,7 +87,9 @@ def _prepare(path: Path, box: SecretBox, *, with_any_key: bool, is_alone: bool, 
         migrations.apply(database)
         if is_alone:
             finishing.apply(database)
-            version.refuse_incomplete(path, schema.missing(db))
+            if not schema.is_known_whole(db):
+                version.refuse_incomplete(path, schema.missing(db))
+                schema.note_whole(db)
         if not with_any_key or (box.has_key and meta.get(db, sealing.CANARY) is None):
             sealing.check_key(db, box)
 

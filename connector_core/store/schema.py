@@ -25,6 +25,18 @@ def missing(db: sqlite3.Connection) -> list[str]:
         return [f"{part} is missing" for part in _parts(fresh.conn) if part not in there]
 
 
+def is_known_whole(db: sqlite3.Connection) -> bool:
+    """Return whether nothing was missing when it was looked, and no table, index or trigger has changed since."""
+    (changes,), (known,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("schema_version", "user_version"))
+    return bool(changes == known)
+
+
+def note_whole(db: sqlite3.Connection) -> None:
+    """Note that nothing is missing: the database itself counts what changes in its tables from here on."""
+    (changes,) = db.execute("PRAGMA schema_version").fetchone()
+    db.execute(f"PRAGMA user_version = {changes}")
+
+
 def _parts(db: sqlite3.Connection) -> list[str]:
     """Name every table, column, index, trigger and view."""
     found = [

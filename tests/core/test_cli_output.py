@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from connector_core import cli as commands
 from connector_core.cli.main import cli
-from connector_core.cli.output import counted, print_rows, shown
+from connector_core.cli.output import counted, print_rows, shown, waiting
 
 ROWS = [
     {
@@ -127,6 +127,25 @@ def test_machines_get_the_whole_text(capsys):
     print_rows([{**ROWS[0], "title": "x" * 300_000}], as_json=True, empty="")
 
     assert "x" * 300_000 in capsys.readouterr().out
+
+
+def test_a_terminal_shows_what_is_waited_for_and_is_left_as_it_was(capsys, monkeypatch):
+    """In one line, which is written anew; texts of others do not steer the terminal there either."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with waiting("Copying …") as tell:
+        tell("12 of\x1b[2J 40 rows")
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "\r\x1b[KCopying …\r\x1b[K12 of\N{REPLACEMENT CHARACTER}[2J 40 rows\r\x1b[K"
+
+
+def test_a_file_gets_nothing_of_what_is_waited_for(capsys):
+    """Nobody watches it."""
+    with waiting("Copying …") as tell:
+        tell("12 of 40 rows")
+
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0 tickets"), (1, "1 ticket"), (2, "2 tickets")])

@@ -94,8 +94,8 @@ def test_migrating_needs_no_key(path):
     [("DROP TABLE run", "table run"), ("ALTER TABLE breaker RENAME COLUMN reason TO why", "column breaker.reason")],
 )
 def test_a_daemon_refuses_what_lacks_something(path, lost, named):
-    """It counts as up to date by its migrations, and would take work that it cannot do."""
-    open_store(path, BOX).close()
+    """It counts as up to date by its migrations, was whole at the last start, and would take work it cannot do."""
+    open_store(path, BOX, is_alone=True).close()
     with closing(sqlite3.connect(path)) as db:
         db.execute(lost)
         db.commit()
@@ -106,6 +106,27 @@ def test_a_daemon_refuses_what_lacks_something(path, lost, named):
     assert caught.value.code == "database_incomplete"
     assert named in caught.value.message
     assert "Restore a backup" in caught.value.fix
+
+
+def test_a_daemon_compares_the_tables_once(path, monkeypatch):
+    """Building all of them anew for comparison takes a tenth of a second; the next start has the database's word."""
+    open_store(path, BOX, is_alone=True).close()
+
+    monkeypatch.setattr(schema, "missing", pytest.fail)
+    open_store(path, BOX, is_alone=True).close()
+
+
+def test_what_somebody_adds_is_no_trouble(path):
+    """It is compared again, and whole."""
+    open_store(path, BOX, is_alone=True).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE INDEX for_reports ON link (organization)")
+        assert not schema.is_known_whole(db)
+
+    open_store(path, BOX, is_alone=True).close()
+
+    with closing(sqlite3.connect(path)) as db:
+        assert schema.is_known_whole(db)
 
 
 def test_a_daemon_refuses_a_server_that_lacks_something(bare_postgresql_url):
