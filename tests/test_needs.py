@@ -235,6 +235,7 @@ def test_a_lesser_one_is_got_where_there_is_no_other(failed, programs, tmp_path,
 def test_a_browser_without_windows_is_taken_before_a_whole_one(programs, monkeypatch):
     """Nobody sees the windows of tests, and drawing them takes half of the time; who names one gets that."""
     monkeypatch.delenv("CONNECTOR_CHROMIUM", raising=False)
+    monkeypatch.setattr(need, "_of_playwright", list)  # it has none, and can drive those that are here
     for name in ("chromium", "chromium-headless-shell"):
         write_program(programs / name, "exit 0")
 
