@@ -38,6 +38,9 @@ LOOK_AGAIN_S = 0.5
 STORE_RETRY_WAIT_S = 1.0
 STORE_RETRY_DUE_S = 5.0
 SWEEP_EVERY_S = 15.0
+#: Nodes claim one after the other: while more is due than they have workers for, each waits so long for a quarter of
+#: its own to be idle, and claims for all of these at once.
+GATHER_S, GATHERED = 0.02, 4
 
 
 class LaneWork(Protocol):
@@ -195,6 +198,9 @@ class Engine:
         """Wait until there is an idle worker and a due lane, then claim what both allow."""
         with self._changed:
             has_room = self._changed.wait_for(lambda: self._stopping or self.running < self._workers, LOOK_AGAIN_S)
+            if self._has_more and not self.node.is_alone:
+                enough = self._workers - self._workers // GATHERED
+                self._changed.wait_for(lambda: self._stopping or self.running <= enough, GATHER_S)
             self._nudged = False
             if self._stopping or not has_room:
                 return []

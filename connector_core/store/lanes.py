@@ -11,16 +11,16 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
 from connector_core.store.nouns import CLAIMS, EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NOTHING_RUNS, Claim, LeftLane, NodeEnd, Rest
 from connector_core.store.rows import must_read_time, read_time, write_time
-from connector_core.store.search import marks
 from connector_core.store.statements import Connection, Row
 
 T = TypeVar("T")
@@ -28,25 +28,33 @@ T = TypeVar("T")
 Turns: TypeAlias = Callable[[], Callable[[str], bool]]
 
 _READY = "boot IS NULL AND due_at IS NOT NULL"
+#: After any time.
+_WHENEVER = 1e18
+#: Who held it last may still be answered: nobody takes it before (`?1` is now).
+_OPEN = "(not_before IS NULL OR not_before <= ?1)"
 
-# Jumps from one integration to the next in the index: its cost is their number, not that of the lanes. Each is
-# looked at once, however often who asks has a use for what was found.
-WAITING_INTEGRATIONS = f"""
-  WITH RECURSIVE waiting (id) AS (
-    SELECT MIN(integration_id) FROM lane WHERE {_READY}
+# Jumps in the index from the first lane of an integration to that of the next: its cost is their number, not that of
+# the lanes. What is known of a lane is looked up one by one: with its key, whatever the server knows of the table.
+FIRST_OF_EACH = f"""
+  WITH RECURSIVE first (link_id) AS (
+    SELECT (SELECT link_id FROM lane WHERE {_READY} AND {_OPEN} ORDER BY integration_id, due_at LIMIT 1)
     UNION ALL
-    SELECT (SELECT MIN(integration_id) FROM lane WHERE {_READY} AND integration_id > waiting.id)
-    FROM waiting WHERE waiting.id IS NOT NULL
+    SELECT (SELECT link_id FROM lane WHERE {_READY} AND {_OPEN} AND integration_id >
+        (SELECT integration_id FROM lane AS known WHERE known.link_id = first.link_id)
+      ORDER BY integration_id, due_at LIMIT 1)
+    FROM first WHERE first.link_id IS NOT NULL
   ), found AS MATERIALIZED (
-    SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due,
-      (SELECT MAX(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS latest
-    FROM waiting WHERE id IS NOT NULL
+    SELECT link_id, (SELECT integration_id FROM lane WHERE lane.link_id = first.link_id) AS integration_id,
+      (SELECT due_at FROM lane WHERE lane.link_id = first.link_id) AS due
+    FROM first WHERE link_id IS NOT NULL
   )
-  SELECT id, due, latest FROM found
+  SELECT integration_id, link_id, due FROM found
 """  # noqa: S608 - fixed fragments
-NEXT_OF_INTEGRATION = (
-    f"SELECT link_id FROM lane WHERE {_READY} AND integration_id = ?1 AND due_at > ?2 AND due_at <= ?3"  # noqa: S608 - as above
-    " AND (not_before IS NULL OR not_before <= ?4) ORDER BY due_at LIMIT ?5"
+_OF_INTEGRATION = f"SELECT link_id, due_at FROM lane WHERE {_READY} AND {_OPEN} AND integration_id = ?2"  # noqa: S608 - as above
+# Those that are due, and then those that only a clock that was set back since can have planned.
+DUE_OF_INTEGRATION = (
+    f"SELECT link_id, due_at FROM ({_OF_INTEGRATION} AND due_at <= ?1 ORDER BY due_at LIMIT ?4) AS due"  # noqa: S608 - as above
+    f" UNION ALL SELECT link_id, due_at FROM ({_OF_INTEGRATION} AND due_at > ?3 ORDER BY due_at LIMIT ?4) AS planned"
 )
 RUNNING = "SELECT integration_id, COUNT(*) FROM lane WHERE boot IS NOT NULL GROUP BY integration_id"
 
@@ -54,10 +62,10 @@ RUNNING = "SELECT integration_id, COUNT(*) FROM lane WHERE boot IS NOT NULL GROU
 HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */"
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
-    "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
-    f" WHERE link_id IN (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
-    " AND link_id IN ({marks}) /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes,"
-    " calling_until, (SELECT organization FROM link WHERE id = link_id) AS organization"
+    "UPDATE lane SET boot = ?2, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
+    f" WHERE link_id IN (SELECT link_id FROM lane WHERE {_READY} AND {_OPEN} AND link_id IN ({{marks}})"
+    " /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until,"
+    " (SELECT organization FROM link WHERE id = link_id) AS organization"
 )
 
 _GIVE_BACK = (
@@ -133,21 +141,23 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     due.
     """
     at = now.timestamp()
+    set_back = at + horizon_s
+    first_of_each = db.execute(
+        f"SELECT integration_id, link_id FROM ({FIRST_OF_EACH}) AS waiting WHERE due <= ?1 OR due > ?2 ORDER BY due",  # noqa: S608 - fixed
+        (at, set_back),
+    ).fetchall()
+    if not first_of_each:
+        return []
     taken_up = dict(db.execute(RUNNING).fetchall()) if running is None else running
     queues: list[Iterator[int]] = []
     may_have = _everybody if turns is None else turns()
-    waiting = db.execute(
-        f"SELECT id, latest FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
-        (at, at + horizon_s),
-    )
-    for integration_id, latest in waiting.fetchall():
+    for integration_id, first in first_of_each:
         share = limit if per_integration is None else per_integration - taken_up.get(integration_id, 0)
         room = min(limit, share)
         if room > 0:
-            set_back = at + horizon_s if latest > at + horizon_s else None
-            queues.append(_due(db, integration_id, at, set_back, room, partial(may_have, integration_id)))
-    chosen = list(islice(_in_turn(queues), limit))
-    taken = _take(db, boot, at, chosen)
+            values = (at, integration_id, set_back, room)
+            queues.append(_due(db, first, values, partial(may_have, integration_id)))
+    taken = _take(db, boot, at, list(islice(_in_turn(queues), limit)))
     return [
         Claim(
             link_id=row["link_id"],
@@ -162,29 +172,32 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     ]
 
 
-def _take(db: Connection, boot: str, at: float, chosen: Sequence[int]) -> list[Row]:
+def _take(db: Connection, boot: str, at: float, chosen: list[int]) -> list[Row]:
     """Take lanes, all at once; return those that were to be had, in the order in which they were chosen."""
     if not chosen:
         return []
-    rows = db.execute(TAKE.format(marks=marks(chosen)), (boot, at, *chosen)).fetchall()
+    # The last is named again up to a power of two: each number of them is a statement of its own to a server.
+    named = [*chosen, *chosen[-1:] * ((1 << (len(chosen) - 1).bit_length()) - len(chosen))]
+    marks = ", ".join(f"?{place}" for place, _ in enumerate(named, 3))
+    rows = db.execute(TAKE.format(marks=marks), (at, boot, *named)).fetchall()
     return sorted(rows, key=lambda row: chosen.index(row["link_id"]))
 
 
-def _due(  # noqa: PLR0913, PLR0917 - what decides about the lanes of one
-    db: Connection, integration_id: str, at: float, set_back: float | None, room: int, may_have: Callable[[], bool]
+def _due(
+    db: Connection, first: int, values: tuple[float, str, float, int], may_have: Callable[[], bool]
 ) -> Iterator[int]:
     """Tell of the lanes of an integration that are due, one after the other, as long as it may have one more.
 
-    They are looked for only where it may. Where the clock was set back those are, too, that are due after the
-    time from which on that is certain.
+    The first is known; the others are looked for, by `values`, only when it is their turn.
     """
     if not may_have():
         return
-    found = db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, at, room)).fetchall()
-    if set_back is not None and len(found) < room:
-        found += db.execute(NEXT_OF_INTEGRATION, (integration_id, set_back, 1e18, at, room - len(found))).fetchall()
-    for place, (link_id,) in enumerate(found):
-        if place and not may_have():
+    yield first
+    *_, room = values
+    found = db.execute(DUE_OF_INTEGRATION, values).fetchall() if room > 1 else ()
+    others = [link_id for link_id, _ in sorted(found, key=itemgetter(1)) if link_id != first]
+    for link_id in others[: room - 1]:  # earlier ones may have come since the first was found
+        if not may_have():
             return
         yield link_id
 
@@ -210,7 +223,8 @@ def _in_turn(queues: Iterable[Iterator[T]]) -> Iterator[T]:
 
 def next_due(db: Connection) -> float | None:
     """Return when the next lane is due, in seconds since the epoch; None when all are at rest or worked on."""
-    due: float | None = db.execute(f"SELECT MIN(due) FROM ({WAITING_INTEGRATIONS}) AS waiting_now").fetchone()[0]  # noqa: S608 - fixed
+    statement = f"SELECT MIN(due) FROM ({FIRST_OF_EACH}) AS waiting"  # noqa: S608 - fixed
+    due: float | None = db.execute(statement, (_WHENEVER,)).fetchone()[0]
     return due
 
 

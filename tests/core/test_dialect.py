@@ -65,7 +65,7 @@ def test_what_is_not_known_is_refused(written):
 def test_the_check_of_a_claim_and_its_taking_lock_the_lane():
     """Whoever takes a lane over waits for a write under its claim, and nobody who claims waits for writers."""
     assert translate(lanes.HELD).endswith("FOR UPDATE")
-    assert "FOR UPDATE SKIP LOCKED)" in translate(lanes.TAKE.format(marks="?"))
+    assert "FOR UPDATE SKIP LOCKED)" in translate(lanes.TAKE.format(marks="?3"))
     assert "FOR UPDATE" not in translate(links.FINISHED)
 
 

@@ -19,6 +19,7 @@ from connector_core.demo.stage import until
 from connector_core.engine import engine as engine_module
 from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
+from connector_core.engine.nodes import LoneNode
 from connector_core.metrics import Metrics
 from connector_core.store import Rest, Target
 from connector_core.testing import FrozenClock
@@ -350,6 +351,39 @@ def test_all_workers_are_used(store, start):
     assert engine.stop(SOON_S)
     assert not inside.broken
     assert store.lanes.next_due() is None
+
+
+def test_a_node_of_several_claims_for_some_workers_at_once_while_more_is_due(store, start, monkeypatch):
+    """Claims of nodes wait for each other: one for a quarter of the workers is made in place of one for each."""
+    monkeypatch.setattr(LoneNode, "is_alone", False)
+    monkeypatch.setattr("connector_core.engine.engine.GATHER_S", SOON_S)
+    begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
+    limits, claim = [], store.lanes.claim
+
+    def noted(boot, now, limit, *args, **more):
+        limits.append(limit)
+        return claim(boot, now, limit, *args, **more)
+
+    def run_lane(_):
+        begun.release()
+        may_end.acquire(timeout=SOON_S)
+
+    for number in range(12):
+        happen(store, incident=f"inc-{number}", event=f"evt-{number}")
+    monkeypatch.setattr(store.lanes, "claim", noted)
+    engine = start(run_lane, workers=8, per_integration=8)
+    for _ in range(8):
+        assert begun.acquire(timeout=SOON_S)
+
+    may_end.release()
+    assert not begun.acquire(timeout=0.2)
+    may_end.release()
+    for _ in range(2):
+        assert begun.acquire(timeout=SOON_S)
+
+    assert limits == [8, 2]
+    may_end.release(12)
+    assert engine.stop(SOON_S)
 
 
 def test_an_integration_keeps_to_its_share_and_the_engine_to_its_rest(store, start, monkeypatch):

@@ -127,18 +127,60 @@ def test_breakers_are_looked_up_in_one_statement(store, clock, cost):
     assert len(counted.statements) == 2
 
 
-def test_a_claim_looks_for_lanes_only_as_far_as_it_takes_some(store, clock, cost):
-    """However many integrations have lanes that are due; and not of one that may have no more."""
+def four_with_lanes(store, clock, each=5):
+    """Make integrations that have lanes which are due, the first by name the longest waiting."""
     for name in ("a", "b", "c", "desk"):
         store.integrations.put(replace(store.integrations.every()[0], id=name))
-        open_links(store, clock, 5, name)
+        open_links(store, clock, each, name)
+        clock.forward(1)
+
+
+def test_a_claim_takes_the_first_of_each_without_looking_further(store, clock, cost):
+    """However many integrations have lanes that are due; and not of one that may have no more."""
+    four_with_lanes(store, clock)
     counted = cost()
 
     claims = store.lanes.claim("boot", clock.now(), 2, HORIZON_S, turns=lambda: "a".__ne__)
 
     assert [claim.integration_id for claim in claims] == ["b", "c"]
-    assert counted.statements.count(lanes.NEXT_OF_INTEGRATION) == 2
-    assert sum(one.startswith("UPDATE") for one in counted.statements) == 1
+    assert [statement.split()[0] for statement in counted.statements] == ["SELECT", "UPDATE"]
+
+
+def test_a_claim_of_several_nodes_counts_what_runs_once(store, clock, cost):
+    """In one statement more, and not where nothing is due."""
+    four_with_lanes(store, clock)
+    counted = cost()
+
+    assert len(store.lanes.claim("boot", clock.now(), 4, HORIZON_S, per_integration=1, running=None)) == 4
+    assert counted.statements.count(lanes.RUNNING) == 1
+    assert len(counted.statements) == 3
+    assert store.lanes.claim("boot", clock.now(), 4, HORIZON_S, per_integration=1, running=None) == []
+    store.lanes.claim("boot", clock.now(), 99, HORIZON_S)
+    counted.statements.clear()
+    assert store.lanes.claim("boot", clock.now(), 4, HORIZON_S, running=None) == []
+    assert len(counted.statements) == 1
+
+
+def test_a_claim_looks_for_second_lanes_only_as_far_as_it_takes_some(store, clock, cost):
+    """When it is their turn, integration by integration."""
+    four_with_lanes(store, clock)
+    counted = cost()
+
+    claims = store.lanes.claim("boot", clock.now(), 6, HORIZON_S)
+
+    assert [claim.integration_id for claim in claims] == ["a", "b", "c", "desk", "a", "b"]
+    assert counted.statements.count(lanes.DUE_OF_INTEGRATION) == 2
+
+
+def test_claims_of_about_as_many_are_one_statement(store, clock, cost):
+    """A server makes a plan of each statement: up to a power of two it is the same."""
+    four_with_lanes(store, clock)
+    counted = cost()
+
+    taken = [len(store.lanes.claim("boot", clock.now(), limit, HORIZON_S)) for limit in (3, 4, 5)]
+
+    assert taken == [3, 4, 5]
+    assert len({statement for statement in counted.statements if statement.startswith("UPDATE")}) == 2
 
 
 def test_a_status_that_stays_as_it_was_writes_no_row(store, clock):

@@ -202,6 +202,19 @@ def test_what_is_held_counts_where_nobody_says_what_runs(lanes):
     assert len(lanes.claim(8, per_integration=2, running=None)) == 1
 
 
+def test_a_lane_that_is_held_back_stands_before_no_other(lanes):
+    """Those of its integration that are due after it are taken, and it comes when it may."""
+    held_back, other = lanes.make(0, 10)
+    (claim,) = lanes.claim(1, boot="lost")
+    lanes.store.links.record(claim, Progress(calling_until=lanes.in_s(60)), lanes.clock.now())
+    lanes.store.lanes.take_over(LeftLane(held_back, "lost", NodeEnd.SILENT, None), lanes.in_s(60))
+    lanes.clock.forward(10)
+
+    assert lanes.ids(1) == [other]
+    lanes.clock.forward(50)
+    assert lanes.ids(1) == [held_back]
+
+
 @pytest.mark.parametrize("allowed", [0, 1, 2])
 def test_an_integration_is_asked_for_each_of_its_lanes(lanes, allowed):
     """Whether it may have one more."""

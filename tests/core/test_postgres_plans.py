@@ -35,8 +35,8 @@ def plan(store, database_place):
 @pytest.mark.parametrize(
     ("statement", "indexes"),
     [
-        (lanes.NEXT_OF_INTEGRATION, ["lane_ready"]),
-        (lanes.WAITING_INTEGRATIONS, ["lane_ready"]),
+        (lanes.DUE_OF_INTEGRATION, ["lane_ready"]),
+        (lanes.FIRST_OF_EACH, ["lane_ready"]),
         (overview.OLDEST.format(direction="to_ticket_since"), ["link_(to_ticket|standing)"]),
         (overview.OLDEST.format(direction="to_incident_since"), ["link_(to_incident|standing)"]),
         (overview.UNLINKED, ["link_unlinked"]),
@@ -79,5 +79,5 @@ def test_a_page_of_the_list_is_read_in_its_order(plan, order, index):
 
 def test_the_next_lane_is_found_without_sorting(plan):
     """The index has them in the order in which they are due."""
-    assert "Sort" not in plan(lanes.NEXT_OF_INTEGRATION)
+    assert "Sort" not in plan(lanes.DUE_OF_INTEGRATION)
     assert "Sort" not in plan(comments.WAITING)
