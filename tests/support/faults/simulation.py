@@ -22,6 +22,7 @@ from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.field_values import incident_value, ticket_value
 from connector_core.contract.merge import Side, Sides, merge
+from connector_core.contract.times import is_ahead
 from connector_core.polling.reconcile import OK
 from connector_core.store import NO_TICKET, LinkState
 from connector_core.words.advice import advice_on
@@ -535,10 +536,14 @@ def _links(world):
 
 
 def _check_forward(world, link):
-    """Hold that what is known of a ticket and of an incident never goes back in time."""
+    """Hold that what is known of a ticket and of an incident never goes back in time.
+
+    But where our clock was set back, nobody can tell whether it was wrong then or is now: news count, late ones too.
+    """
     now = (link.incident_at, link.ticket.updated if link.ticket else None)
     before = world.known_until.get(link.id, now)
-    _hold(now[0] >= before[0], f"backwards: link {link.id} knows an older incident")
+    was_set_back = is_ahead(before[0], world.clock.now())
+    _hold(now[0] >= before[0] or was_set_back, f"backwards: link {link.id} knows an older incident")
     _hold(before[1] is None or now[1] >= before[1], f"backwards: link {link.id} knows an older ticket")
     world.known_until[link.id] = now
 
