@@ -109,6 +109,7 @@ def loaded(path, *arguments, run=RUN):
     return done.stdout, set(done.stderr.splitlines())
 
 
+@pytest.mark.cases_in_test(2)
 @pytest.mark.parametrize(
     ("command", "shows"),
     [

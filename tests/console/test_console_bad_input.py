@@ -246,6 +246,7 @@ def test_form_of_an_earlier_login(person):
     person.sees("Updated.")
 
 
+@pytest.mark.extended
 def test_names_that_cannot_be(person):
     """A name that is not allowed, and one that is taken, are explained; another works."""
     person.start()

@@ -98,6 +98,7 @@ def test_comments_are_switched_on_with_two_selections(person):
     until(lambda: [(one.public, "Is it plugged in?" in one.body) for one in issue.fields.comments] == [(False, True)])
 
 
+@pytest.mark.extended
 def test_another_desk_is_held_as_a_draft_and_the_page_says_so_before(person):
     """Before Update: what stays and what is asked again. After: what is in effect, and the way on."""
     person.set_up()

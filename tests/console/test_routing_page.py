@@ -340,6 +340,7 @@ def test_texts_of_others_stay_texts(served, admin):
     assert hostile in shown(page)
 
 
+@pytest.mark.extended
 def test_a_person_does_it_in_a_browser(served, browser):
     """Without a script: two rules, one moved, tried, saved; then an incident that has no ticket is sent."""
     tell(served, "inc-1", priority="low")

@@ -87,6 +87,7 @@ def test_there_are_such_commands():
     assert {("status",), ("links",), ("doctor",), ("integrations", "show", "nope")} <= {*COMMANDS}
 
 
+@pytest.mark.cases_in_test(10)
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_prints_json_in_every_situation(good, tmp_path, words):
     """What is printed of an error has its code and what to do, and the exit code."""

@@ -151,6 +151,7 @@ def test_everything_arrives(full, target):
     store.close()
 
 
+@pytest.mark.extended
 def test_what_postgresql_cannot_hold_is_left_out_and_told(full, target):
     """U+0000, text by text, with where it was."""
     with closing(sqlite3.connect(full)) as db:
@@ -178,6 +179,7 @@ def refused(source, place, box=BOX):
     return caught.value.code
 
 
+@pytest.mark.extended
 def test_a_target_that_is_not_empty_is_refused(full, target):
     """Whatever is in it; what an extension brought is not counted."""
     with connected(shared_server().admin_url(worker_name())) as db:
@@ -192,6 +194,7 @@ def test_a_target_that_is_not_empty_is_refused(full, target):
     assert refused(full, target) == "target_not_empty"
 
 
+@pytest.mark.extended
 def test_a_target_whose_encoding_lacks_letters_is_refused(full, target):
     """A text that cannot be stored would hold up all that come with it."""
     server, name = shared_server(), f"{worker_name()}_latin"
@@ -406,6 +409,7 @@ def test_a_move_that_is_killed_when_all_is_copied_is_ended_by_the_next(full, tar
     assert refused(full, target) == "moved_already"
 
 
+@pytest.mark.extended
 def test_a_database_that_went_on_after_a_move_is_not_taken_for_a_copy(full, target, clock):
     """A daemon has begun there: it is one of its own by now."""
     moved(full, target)

@@ -90,6 +90,7 @@ def test_second_daemon_on_the_same_database_is_refused(stage):
     assert "Another connector is running" in second.stderr
 
 
+@pytest.mark.extended
 def test_rule_that_edits_at_birth_is_heard(stage):
     """An edit made before the create was answered reaches the incident."""
     stage.sandbox.faults.add(
@@ -110,6 +111,7 @@ def hangs(stage, **where):
     return hanging, lambda: not any(call.fault == "slow" for call in stage.sandbox.calls)
 
 
+@pytest.mark.extended
 def test_stop_does_not_wait_for_a_read_that_hangs(open_stage):
     """Nor for one of those that are made by the clock, on threads of their own."""
     stage = open_stage(with_webhook=False, reconcile="500ms")

@@ -82,6 +82,7 @@ def test_a_standby_that_lacks_the_last_commits_makes_no_second_ticket(stage, pai
     assert titles(stage) == ["Both know it", "It is known again"]
 
 
+@pytest.mark.extended
 def test_a_server_that_takes_no_changes(open_stage, server):
     """It is said so, and whoever sends is told to come again; when it takes them again, all goes on."""
     stage = open_stage(database=server.url)

@@ -40,6 +40,7 @@ def test_life_on_a_site_that_hides_priority(open_stage, hiding):
     assert "gone" not in stage.daemon.command("links", "--json").stdout
 
 
+@pytest.mark.extended
 def test_what_an_agent_canceled_unheard_is_not_touched(stage):
     """The agent's word of it is lost; when the incident is resolved nothing at all is written."""
     incident, ticket = open_incident(stage)

@@ -108,6 +108,7 @@ def test_what_stood_in_the_header_before_the_proxy_wrote_is_not_believed(console
     assert Counter(answer.status_code for answer in guesses) == {401: 5, 429: GUESSES - 5}
 
 
+@pytest.mark.extended
 def test_the_person_gets_in_where_they_were_before(console):
     """Guesses from the same office keep a new browser out, not the one that the person has logged in with."""
     log_in, _ = console()

@@ -31,7 +31,8 @@ def moved(stage, bare_postgresql_url):
     return move
 
 
-@pytest.mark.parametrize("ends", ["stop", pytest.param("kill", marks=pytest.mark.extended)])
+@pytest.mark.extended
+@pytest.mark.parametrize("ends", ["stop", "kill"])
 def test_links_go_on_after_a_move(stage, moved, ends):
     """What was changed while nothing ran is synced, nothing is made twice, and no ticket has to be looked for."""
     changed, its_ticket = open_incident(stage, "Changed meanwhile")

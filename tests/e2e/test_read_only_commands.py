@@ -131,6 +131,7 @@ def quiet(stage):
     os.kill(stage.daemon.pid, signal.SIGCONT)
 
 
+@pytest.mark.extended
 def test_no_reading_command_changes_anything(stage, quiet, tmp_path):
     """With an unfinished file and a stale environment every row of the daemon's database stays as it is."""
     path = stage.config_path.parent / "connector.db"

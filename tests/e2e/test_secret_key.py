@@ -188,6 +188,7 @@ def test_an_integration_of_the_file_keeps_its_authorization_while_the_key_is_los
     works(keyed, "Afterwards")
 
 
+@pytest.mark.extended
 def test_a_key_lost_for_good(keyed):
     """What nobody can open is given up by command, entered again, and the links of before go on."""
     incident, ticket = open_incident(keyed.stage, "Before")

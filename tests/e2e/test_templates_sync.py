@@ -56,6 +56,7 @@ def test_three_edits_leave_what_a_template_adds_there_once(shaped):
     )
 
 
+@pytest.mark.extended
 def test_a_template_that_cannot_be_undone_syncs_to_the_ticket_only(shaped):
     """The incident keeps its title, and follows in everything else."""
     stage = shaped({}, summary="{{ incident.title | upper }}")
