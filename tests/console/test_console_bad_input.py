@@ -203,6 +203,7 @@ def test_back_button_and_double_submit(person):
     person.sees("This integration exists already; go on here.")
     person.is_at("Authorize access")
     person.authorize()
+    person.page.wait_for_load_state()
     person.page.go_back()
     person.open(f"/integrations/{person.name}/setup")
     person.is_at("Select Service Desk")

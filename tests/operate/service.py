@@ -66,6 +66,10 @@ class Host(Machine):
     def prepare(self, wheels: Iterable[Path]) -> None:
         """Make the environment, with the libraries that wheels ask for."""
         self.must("python3", "-m", "venv", "/opt/connector")
+        self.lay(wheels)
+
+    def lay(self, wheels: Iterable[Path]) -> None:
+        """Put the libraries there that wheels ask for, also those that others did not."""
         (site,) = self.root.glob("opt/connector/lib/python3*/site-packages")
         lay_dependencies(site, wheels)
 

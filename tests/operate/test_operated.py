@@ -243,6 +243,7 @@ def test_the_last_release_is_upgraded_rolled_back_and_upgraded_again(host, wheel
     with operated(host, tmp_path / "scratch") as stage:
         service = stage.daemon
         with step("the last release runs"):
+            host.lay(last)
             host.install(last, "last")
             shutil.copy(stage.config_path, host.at(CONFIG))
             service.shell = service.secrets
