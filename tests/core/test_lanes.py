@@ -82,6 +82,27 @@ def test_integrations_take_turns_beginning_with_the_longest_waiting(lanes):
     assert lanes.ids() == [desk[2]]
 
 
+def test_an_integration_is_found_whose_name_comes_first_and_whose_time_last(lanes):
+    """Integrations are found by their names, and served by who waits longest."""
+    for name in ("another", "third"):
+        lanes.store.integrations.put(replace(lanes.store.integrations.every()[0], id=name))
+    (desk,) = lanes.make(5)
+    (another,) = lanes.make(10, integration="another")
+    (third,) = lanes.make(2, integration="third")
+    lanes.clock.forward(10)
+
+    assert lanes.ids() == [third, desk, another]
+
+
+def test_of_more_lanes_than_may_be_taken_those_that_wait_longest_are(lanes):
+    """However many of an integration are due."""
+    third, first, second, last = lanes.make(30, 10, 20, 40)
+    lanes.clock.forward(40)
+
+    assert lanes.ids(2) == [first, second]
+    assert lanes.ids(2) == [third, last]
+
+
 @pytest.mark.parametrize(("running", "claimed"), [({}, 2), ({"desk": 1}, 1), ({"desk": 2}, 0), ({"desk": 3}, 0)])
 def test_what_runs_counts_against_the_share(lanes, running, claimed):
     """No integration gets more than its share of the workers, running ones included."""
