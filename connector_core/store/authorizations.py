@@ -71,22 +71,15 @@ def fail(db: Connection, authorization: Authorization, problem: str) -> None:
 
 def held(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
     """Return what waits to be seen by somebody, the newest of it."""
-    row = db.execute(
-        'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ?'
-        " AND grant_sealed IS NOT NULL AND expires_at >= ? ORDER BY returned_at DESC LIMIT 1",
-        (integration_id, hashed(mark), write_time(now)),
-    ).fetchone()
-    return None if row is None else _read(row, box)
+    begun = _begun(db, integration_id, mark, now)
+    brought = [row for row in begun if row["grant_sealed"] is not None]
+    return _read(max(brought, key=lambda row: row["returned_at"]), box) if brought else None
 
 
 def latest(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
     """Return what somebody began last, as far as it has come."""
-    row = db.execute(
-        'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ? AND expires_at >= ?'
-        " ORDER BY expires_at DESC LIMIT 1",
-        (integration_id, hashed(mark), write_time(now)),
-    ).fetchone()
-    return None if row is None else _read(row, box)
+    begun = _begun(db, integration_id, mark, now)
+    return _read(max(begun, key=lambda row: row["expires_at"]), box) if begun else None
 
 
 def end(db: Connection, authorization: Authorization) -> None:
@@ -96,6 +89,14 @@ def end(db: Connection, authorization: Authorization) -> None:
         'DELETE FROM "authorization" WHERE integration_id = ? AND grant_sealed IS NOT NULL',
         (authorization.integration_id,),
     )
+
+
+def _begun(db: Connection, integration_id: str, mark: str, now: datetime) -> list[Row]:
+    """Return what somebody began for an integration, as far as it has not expired."""
+    return db.execute(
+        'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ? AND expires_at >= ?',
+        (integration_id, hashed(mark), write_time(now)),
+    ).fetchall()
 
 
 def _read(row: Row, box: SecretBox) -> Authorization:
