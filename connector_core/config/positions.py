@@ -24,7 +24,7 @@ from connector_core.config.mistakes import ConfigInvalid, Mistake
 KeyPath = tuple[str | int, ...]
 
 #: The file as the caller of a daemon wrote it: where a daemon does a command, messages name it by that.
-named = ""
+as_typed = ""
 
 MAX_DEPTH = 32
 #: From so many characters on ruamel.yaml is too slow, and libyaml is tried first.
@@ -66,7 +66,7 @@ def dotted(path: KeyPath) -> str:
 
 def read_document(path: Path) -> Document:
     """Read a YAML file; raise `ConfigInvalid` with everything that is wrong with its form."""
-    file = named or str(path)
+    file = as_typed or str(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as exc:

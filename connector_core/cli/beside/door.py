@@ -237,7 +237,7 @@ def _run(words: Sequence[str], config: Path, named: str) -> int:
 
     configure_logging("error")  # until a command says something itself
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    positions.named = named
+    positions.as_typed = named
     sys.argv = ["connector", "--config", str(config), *words]
     try:
         run()
