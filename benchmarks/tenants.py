@@ -345,7 +345,7 @@ def _record(number: int, organizations: int, *, is_resting: bool) -> Integration
         activated_at=at,
         active_since=at,
         problem_code="authorization_needed" if is_resting else "",
-        problem="A person has to authorize access." if is_resting else "",
+        problem="Access has to be authorized." if is_resting else "",
     )
 
 
