@@ -28,7 +28,7 @@ _OF_THE_LINE = frozenset(
         *("source_unknown", "delivery_unknown", "plugin_unknown", "settings_run_unknown"),
         *("question_unknown", "row_unknown", "choice_unknown", "nothing_found"),
         *("nothing_named", "organization_needed", "setup_link_unknown", "name_ambiguous"),
-        *("no_terminal", "authorized_already", "nothing_to_check"),
+        *("no_terminal", "authorized_already", "nothing_to_check", "name_unusable"),
     }
 )
 #: What the system says of a file, a folder or a disk that cannot be used.

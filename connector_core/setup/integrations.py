@@ -6,6 +6,7 @@ made with. Nothing is saved before it was proved.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
+from connector_core.config.values import ID_PATTERN
 from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.display_names import LONGEST
@@ -95,6 +97,7 @@ class SetupFlow:
 
     def create(self, integration_id: str, organization: str, plugin: str) -> None:
         """Start a new integration, as a draft."""
+        _refuse_odd(integration_id)
         if organization not in self.config.organizations:
             raise ConfigError(
                 f"There is no organization {organization!r} in {self.config.path}.", code="organization_unknown"
@@ -127,6 +130,7 @@ class SetupFlow:
             ConfigError: there is no integration to duplicate.
         """
         known = self.registry.entry(integration_id).record
+        _refuse_odd(new_id)
         now = self.clock.now()
         copy = IntegrationRecord(
             id=new_id,
@@ -405,6 +409,15 @@ class SetupFlow:
                 self.store.breakers.reset(breaker.key, now)
         self.store.lanes.wake_all(integration_id, now)
         self.log.info("settings_changed", integration=integration_id)
+
+
+def _refuse_odd(new_id: str) -> None:
+    if not re.fullmatch(ID_PATTERN, new_id):
+        raise ConfigError(
+            f"{new_id[:80]!r} cannot be the name of an integration.",
+            code="name_unusable",
+            fix="Use up to 63 lowercase letters, digits, - and _, beginning with a letter or digit.",
+        )
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:

@@ -275,3 +275,18 @@ def test_a_word_that_is_nearly_a_command_is_told(command):
     assert "Did you mean status?" in command("statsu")[2]
     code, _, said = command("xyzzy")
     assert (code, "Did you mean" in said) == (2, False)
+
+
+@pytest.mark.parametrize("line", [("deliveries", "show"), ("deliveries", "replay", "--yes")])
+def test_a_number_that_no_database_holds_is_a_wrong_command_line(command, line):
+    """It names nothing that is there."""
+    assert command(*line, "99999999999999999999")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["", "Bad/Name", "a b?#/../é", "nl\nx", "x" * 64])
+def test_a_name_that_the_file_could_not_have_is_refused_in_set_up_too(command, name):
+    """It stands in addresses, in commands that are shown, and in the file that `show --yaml` writes."""
+    code, _, err = command("integrations", "setup", name, "--organization", "acme", "--plugin", "jira_jsm")
+
+    assert code == 2
+    assert "cannot be the name of an integration" in err
